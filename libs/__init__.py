@@ -1,0 +1,1 @@
+"""Libraries shared by the services: event contracts, reference codes, and the kit."""

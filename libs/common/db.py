@@ -1,0 +1,192 @@
+"""One database per service: transactions that carry their events, reads that cannot write.
+
+SQLite and PostgreSQL are set up as they must be for exact results: on SQLite a writer begins with
+BEGIN IMMEDIATE (the driver's own way of beginning loses updates), with WAL and full durability.
+"""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from libs.common import tables, telemetry
+from libs.common.crash import crash_point
+from libs.common.ids import Clock, NewId, random_uuid7, utc_now
+from libs.common.rows import insert_rows
+from libs.contracts import Event
+
+MAX_EVENT_BYTES = 900_000
+"""Below Kafka's limit of 1 MiB for a message, with room for headers."""
+
+_KEY_LOCK = 0x1E0  # advisory lock space of "events of one key are written in commit order"
+_KEY_BUCKETS = 256
+_log = structlog.get_logger()
+
+
+class EventTooLarge(ValueError):
+    """The event would not fit into a Kafka message; the use case must split it or refuse its input."""
+
+    def __init__(self, wire_type: str, size: int) -> None:
+        super().__init__(f"{wire_type}: {size} bytes, at most {MAX_EVENT_BYTES}")
+        self.wire_type, self.size = wire_type, size
+
+
+class Tx:
+    """One transaction: its connection, its instant, and the events it will publish if it commits."""
+
+    def __init__(self, conn: AsyncConnection, now: datetime, new_id: NewId) -> None:
+        self.conn = conn
+        self.now = now
+        self.new_id = new_id
+        self.causes: Mapping[str, telemetry.Cause] = {}
+        self._events: list[dict[str, Any]] = []
+        self._after: list[Callable[[], None]] = []
+        self.signals: list[tuple[str, str]] = []
+
+    def emit(self, data: Event) -> None:
+        """Puts the event into the outbox of this transaction. Raises `EventTooLarge`."""
+        value = data.__pydantic_serializer__.to_json(data)
+        if len(value) > MAX_EVENT_BYTES:
+            raise EventTooLarge(data.wire_type, len(value))
+        key = data.key()
+        cause = self.causes.get(key) or telemetry.current_cause(self.now)
+        self._events.append(
+            {
+                "event_id": self.new_id(),
+                "topic": data.topic,
+                "key": key,
+                "type": data.wire_type,
+                "value": value,
+                "traceparent": cause.traceparent,
+                "origin": cause.origin,
+                "created_at": self.now,
+            }
+        )
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """`action` runs if the transaction commits, and must not fail."""
+        self._after.append(action)
+
+    def signal(self, channel: str, payload: str) -> None:
+        """Tells every process of this service, once committed."""
+        self.signals.append((channel, payload))
+
+    async def flush(self) -> bool:
+        """Writes the events to the outbox; true if there were any."""
+        if not self._events:
+            return False
+        if self.conn.dialect.name == "postgresql":
+            # Two transactions that publish under one key take turns, so seq order is commit order per key.
+            buckets = sorted({zlib.crc32(row["key"].encode()) % _KEY_BUCKETS for row in self._events})
+            await self.conn.execute(_LOCK_KEYS, {"buckets": buckets})
+        await insert_rows(self.conn, tables.outbox, self._events)
+        return True
+
+    def committed(self) -> None:
+        for action in self._after:
+            action()
+
+
+_LOCK_KEYS = text(f"SELECT pg_advisory_xact_lock({_KEY_LOCK}, bucket) FROM unnest(CAST(:buckets AS INT[])) AS bucket")  # noqa: S608
+
+
+class Database:
+    """The service's own database. `url` is an SQLAlchemy URL of aiosqlite or asyncpg."""
+
+    def __init__(self, url: str, clock: Clock = utc_now, new_id: NewId = random_uuid7, pool_size: int = 8) -> None:
+        self.url = url
+        self.clock = clock
+        self.new_id = new_id
+        self.is_sqlite = url.startswith("sqlite")
+        self._one_writer = asyncio.Lock()
+        self.on_commit: list[Callable[[Tx, bool], None]] = []
+        self.before_commit: list[Callable[[Tx, bool], Any]] = []
+        if self.is_sqlite:
+            self.writer = _sqlite_engine(url, "BEGIN IMMEDIATE", pool_size)
+            self.reader = _sqlite_engine(url, "BEGIN", pool_size)
+        else:
+            self.writer = self.reader = create_async_engine(
+                url,
+                pool_size=pool_size,
+                max_overflow=0,
+                pool_timeout=10,
+                pool_pre_ping=True,
+                pool_recycle=1800,
+                connect_args={
+                    "timeout": 10,
+                    "server_settings": {
+                        "statement_timeout": "60000",
+                        "lock_timeout": "15000",
+                        "idle_in_transaction_session_timeout": "60000",
+                    },
+                },
+            )
+
+    @asynccontextmanager
+    async def transaction(self, causes: Mapping[str, telemetry.Cause] | None = None) -> AsyncIterator[Tx]:
+        """Commits at the end of the block, or leaves nothing behind."""
+        async with AsyncExitStack() as stack:
+            if self.is_sqlite:
+                await stack.enter_async_context(self._one_writer)
+            conn = await stack.enter_async_context(self.writer.connect())
+            begun = await conn.begin()
+            tx = Tx(conn, self.clock(), self.new_id)
+            tx.causes = causes or {}
+            try:
+                yield tx
+                has_events = await tx.flush()
+                for prepare in self.before_commit:
+                    await prepare(tx, has_events)
+            except BaseException:
+                await begun.rollback()
+                raise
+            crash_point("tx.before_commit")
+            await begun.commit()
+            crash_point("tx.after_commit")
+        tx.committed()
+        for notify in self.on_commit:
+            notify(tx, has_events)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for queries; whatever it might write is rolled back."""
+        async with self.reader.connect() as conn:
+            yield conn
+
+    async def reachable(self) -> bool:
+        """Whether the database answers now: tells an outage from a fault of one event."""
+        try:
+            async with asyncio.timeout(5), self.reading() as conn:
+                await conn.execute(text("SELECT 1"))
+        except Exception as error:
+            _log.warning("database unreachable", error=repr(error))
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self.writer.dispose()
+        await self.reader.dispose()
+
+
+def _sqlite_engine(url: str, begin: str, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=30)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None
+        cursor = dbapi.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(conn: Any) -> None:
+        conn.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,55 @@
+"""Structured logs, one JSON object a line, without personal data."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_REDACTIONS = (
+    (re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]+\b"), "<email>"),
+    (re.compile(r"\b\d{6}-?[1-8]\d{6}\b"), "<resident-number>"),
+    (re.compile(r"\b\d{3}-\d{2}-\d{5}\b|(?<![\w-])\d{10}(?![\w-])"), "<business-number>"),
+    (re.compile(r"\b01\d-?\d{3,4}-?\d{4}\b"), "<phone>"),
+    (re.compile(r"\bwhsec_[\w+/=-]+|\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "<secret>"),
+    (re.compile(r"(://[^:/@\s]+:)[^@/\s]+@"), r"\1<secret>@"),
+)
+
+
+def redact(text: str) -> str:
+    for pattern, replacement in _REDACTIONS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _redact_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Last step before writing: whatever reached the log, numbers and addresses of people do not."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = redact(value)
+        elif not isinstance(value, int | float | bool | None):
+            event[key] = redact(repr(value))
+    return event
+
+
+def configure(level: str = "INFO", service: str = "") -> None:
+    """Call once per process."""
+    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _redact_event,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    if service:
+        structlog.contextvars.bind_contextvars(service=service)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)

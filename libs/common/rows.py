@@ -1,0 +1,97 @@
+"""Many rows in one statement.
+
+PostgreSQL gets one `unnest` of arrays (a quarter faster than Core's many parameter sets),
+SQLite one `executemany`. Callers see no difference.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from sqlalchemy import Table, TextClause, bindparam, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeDecorator
+
+Rows = Sequence[Mapping[str, Any]]
+_POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+async def insert_rows(conn: AsyncConnection, table: Table, rows: Rows) -> None:
+    """Inserts all rows; every row has the same keys."""
+    await _write(conn, table, rows, "")
+
+
+async def insert_new(conn: AsyncConnection, table: Table, rows: Rows, key: str | tuple[str, ...]) -> set[Any]:
+    """Inserts the rows whose `key` is not there yet; returns those keys (tuples if the key has several columns)."""
+    if not rows:
+        return set()
+    keys = (key,) if isinstance(key, str) else key
+    if conn.dialect.name == "postgresql":
+        tail = f"ON CONFLICT ({', '.join(keys)}) DO NOTHING RETURNING {', '.join(keys)}"
+        result = await conn.execute(_unnest(table, tuple(rows[0]), tail), _columns(table, rows))
+        return {row[0] if isinstance(key, str) else tuple(row) for row in result}
+    # The writer holds SQLite's only write lock, so nobody can slip in between these two statements.
+    there = await _existing(conn, table, keys, rows)
+    new = [row for row in rows if tuple(row[k] for k in keys) not in there]
+    await insert_rows(conn, table, new)
+    return {row[key] if isinstance(key, str) else tuple(row[k] for k in keys) for row in new}
+
+
+async def upsert_rows(
+    conn: AsyncConnection, table: Table, rows: Rows, key: str | tuple[str, ...], newer: str | None = None
+) -> None:
+    """Inserts or replaces by `key`; with `newer`, replaces only where that column grew."""
+    if not rows:
+        return
+    keys = (key,) if isinstance(key, str) else key
+    changes = ", ".join(f"{name} = excluded.{name}" for name in rows[0] if name not in keys)
+    tail = f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}" if changes else "ON CONFLICT DO NOTHING"
+    if newer and changes:
+        tail += f" WHERE excluded.{newer} > {table.name}.{newer}"
+    await _write(conn, table, rows, tail)
+
+
+async def _write(conn: AsyncConnection, table: Table, rows: Rows, tail: str) -> None:
+    if not rows:
+        return
+    if conn.dialect.name == "postgresql":
+        await conn.execute(_unnest(table, tuple(rows[0]), tail), _columns(table, rows))
+    else:
+        await conn.execute(_values(table, tuple(rows[0]), tail), list(rows))
+
+
+@lru_cache(maxsize=256)
+def _unnest(table: Table, names: tuple[str, ...], tail: str) -> TextClause:
+    arrays = ", ".join(f"CAST(:{name} AS {table.c[name].type.compile(_POSTGRES)}[])" for name in names)
+    return text(f"INSERT INTO {table.name} ({', '.join(names)}) SELECT * FROM unnest({arrays}) {tail}")  # noqa: S608
+
+
+@lru_cache(maxsize=256)
+def _values(table: Table, names: tuple[str, ...], tail: str) -> TextClause:
+    marks = ", ".join(f":{name}" for name in names)
+    statement = text(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks}) {tail}")  # noqa: S608
+    return statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in names))
+
+
+def _columns(table: Table, rows: Rows) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {}
+    for name in rows[0]:
+        kind = table.c[name].type
+        values = [row[name] for row in rows]
+        if isinstance(kind, TypeDecorator):
+            values = [kind.process_bind_param(value, _POSTGRES) for value in values]
+        columns[name] = values
+    return columns
+
+
+async def _existing(conn: AsyncConnection, table: Table, keys: tuple[str, ...], rows: Rows) -> set[tuple[Any, ...]]:
+    wanted = orjson.dumps([[row[k] for k in keys] for row in rows]).decode()
+    names = ", ".join(keys)
+    parts = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(len(keys)))
+    found = await conn.execute(
+        text(f"SELECT {names} FROM {table.name} WHERE ({names}) IN (SELECT {parts} FROM json_each(:wanted))"),  # noqa: S608
+        {"wanted": wanted},
+    )
+    return {tuple(row) for row in found}

@@ -1,0 +1,56 @@
+"""Events of the matching service: recommended courses (추천 과정)."""
+
+from datetime import date, datetime
+from typing import ClassVar
+
+from libs.contracts.base import Event, Part
+from libs.contracts.catalog import AxLevel, Mode
+from libs.contracts.diagnosis import Reason
+from libs.contracts.interagency import SizeClass
+
+
+class CompanyFacts(Part):
+    """The facts of the company that prices depend on, as they were when the list was made."""
+
+    size_class: SizeClass | None
+    region_code: str
+    ksic_version: str | None
+    ksic_code: str | None
+    headcount: int | None
+
+
+class CourseOffer(Part):
+    """One recommended course session with the facts that its price depends on."""
+
+    rank: int
+    course_id: str
+    session_no: int | None
+    programme: str
+    title: str
+    provider: str
+    url: str | None
+    mode: Mode
+    level: AxLevel
+    ai: bool
+    hours: int | None
+    fee: int | None
+    unit_price: int | None
+    institution_region: str | None
+    starts_on: date | None
+    score: int
+    reasons: tuple[Reason, ...]
+
+
+class RecommendationUpdatedV1(Event):
+    """The top list of a company really changed. `version` grows with each change."""
+
+    wire_type: ClassVar[str] = "matching.recommendation.updated.v1"
+    topic: ClassVar[str] = "matching.recommendation"
+    key_field: ClassVar[str] = "company_id"
+
+    company_id: str
+    version: int
+    level: AxLevel
+    company: CompanyFacts
+    offers: tuple[CourseOffer, ...]
+    made_at: datetime
