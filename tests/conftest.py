@@ -67,7 +67,7 @@ async def make_kit(tmp_path: Path, issuer_state: Path, clock: Clock) -> AsyncIte
     }
     made: list[Kit] = []
 
-    async def make(name: str, migrated: bool = True, **settings: Any) -> Kit:
+    async def make(name: str, migrated: bool = True, peers: Any = None, **settings: Any) -> Kit:
         url = f"sqlite+aiosqlite:///{tmp_path / name}.db"
         values = {
             "database_url": url,
@@ -77,7 +77,7 @@ async def make_kit(tmp_path: Path, issuer_state: Path, clock: Clock) -> AsyncIte
             **settings,
         }
         ids = lambda: str(uuid.UUID(int=next(numbers)))  # noqa: E731
-        kit = Kit(name, Settings(**values), bus=log, clock=clock, new_id=ids, apps=apps)
+        kit = Kit(name, Settings(**values), bus=log, clock=clock, new_id=ids, apps={**apps, **(peers or {})})
         if migrated:
             await migrate.upgrade(kit.db, name)
         made.append(kit)
@@ -85,7 +85,8 @@ async def make_kit(tmp_path: Path, issuer_state: Path, clock: Clock) -> AsyncIte
 
     yield make
     for kit in made:
-        await kit.db.close()
+        if kit.settings.database_url:
+            await kit.db.close()
     await log.close()
 
 

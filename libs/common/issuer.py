@@ -46,7 +46,7 @@ def _hash(secret: str, salt: bytes) -> str:
     return hashlib.scrypt(secret.encode(), salt=salt, n=2**12, r=8, p=1).hex()
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Whole or not at all, and never readable by others, not even for a moment."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch = path.with_suffix(f".{os.getpid()}.new")
@@ -66,7 +66,7 @@ def bootstrap(state_dir: Path) -> dict[str, str]:
     folder = state_dir / "issuer"
     if not (folder / "key.json").exists():
         key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": secrets.token_hex(8)}, private=True)
-        _write_private(folder / "key.json", json.dumps(key.as_dict(private=True)))
+        write_private(folder / "key.json", json.dumps(key.as_dict(private=True)))
     plain_file, hashed_file = folder / "credentials.json", folder / "clients.json"
     plain: dict[str, str] = json.loads(plain_file.read_text()) if plain_file.exists() else {}
     hashed: dict[str, Any] = json.loads(hashed_file.read_text()) if hashed_file.exists() else {}
@@ -80,8 +80,8 @@ def bootstrap(state_dir: Path) -> dict[str, str]:
                 "salt": salt.hex(),
                 "hash": _hash(secret, salt),
             }
-    _write_private(plain_file, json.dumps(plain, indent=1))
-    _write_private(hashed_file, json.dumps(hashed, indent=1))
+    write_private(plain_file, json.dumps(plain, indent=1))
+    write_private(hashed_file, json.dumps(hashed, indent=1))
     return plain
 
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Tracer
 from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,6 +30,7 @@ from libs.common.signals import Signals
 
 Background = Callable[["Kit"], Awaitable[None]]
 Check = Callable[[], Awaitable[bool]]
+Counts = Callable[[AsyncConnection], Awaitable[dict[str, Any]]]
 _log = structlog.get_logger()
 
 
@@ -63,6 +65,9 @@ class Kit:
         self._consumer: Consumer | None = None
         self._checks: dict[str, Check] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._parts: tuple[Sequence[Background], Sequence[Background]] = ((), ())
+        self.on_stop: list[Callable[[], Awaitable[None]]] = []
+        self.counts: Counts | None = None
 
     @classmethod
     def from_env(cls, name: str) -> "Kit":
@@ -130,7 +135,8 @@ class Kit:
         background: Sequence[Background] = (),
         on_start: Sequence[Background] = (),
         checks: Mapping[str, Check] | None = None,
-        docs_url: str | None = None,
+        counts: Counts | None = None,
+        openapi_url: str | None = "/openapi.json",
         max_body_size: int = 40 * 1024 * 1024,
     ) -> FastAPI:
         """The service's application. `metadata` is given by services with a database."""
@@ -143,17 +149,21 @@ class Kit:
             self._checks["bus"] = self._bus.reachable
             self._checks["tasks"] = self._tasks_alive
         self._checks.update(checks or {})
+        self.counts = counts
+
+        self._parts = (background, on_start)
 
         @asynccontextmanager
         async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-            async with self._running(background, on_start):
+            async with self.lifespan():
                 yield
 
         app = FastAPI(
             title=title,
             version="1",
             lifespan=lifespan,
-            docs_url=docs_url,
+            docs_url=None,
+            openapi_url=openapi_url,
             redoc_url=None,
             max_body_size=max_body_size,
             telemetry={
@@ -177,10 +187,13 @@ class Kit:
         return app
 
     @asynccontextmanager
-    async def _running(self, background: Sequence[Background], on_start: Sequence[Background]) -> AsyncIterator[None]:
+    async def lifespan(self) -> AsyncIterator[None]:
+        """The service at work: prepared, tasks running, all put away at the end."""
+        background, on_start = self._parts
         async with AsyncExitStack() as stack:
             if self._db is not None:
                 stack.push_async_callback(self._db.close)
+            stack.push_async_callback(self._run_on_stop)
             for prepare in on_start:
                 await prepare(self)
             stack.push_async_callback(self._stop_tasks)
@@ -211,6 +224,10 @@ class Kit:
 
         self._tasks[label] = asyncio.create_task(forever(), name=f"{self.name}-{label}")
 
+    async def _run_on_stop(self) -> None:
+        for stop in self.on_stop:
+            await stop()
+
     async def _stop_tasks(self) -> None:
         for task in self._tasks.values():
             task.cancel()
@@ -232,13 +249,16 @@ class Kit:
         names = list(self._checks)
         return dict(zip(names, await asyncio.gather(*(self._checks[name]() for name in names)), strict=True))
 
-    async def measure(self) -> None:
-        """Brings the gauges up to date."""
+    async def measure(self) -> dict[str, float]:
+        """Brings the gauges up to date; gives what it found."""
+        found: dict[str, float] = {}
         if self._relay is not None:
             with suppress(Exception):
-                await self._relay.measure()
+                found.update(await self._relay.measure())
         if self._consumer is not None:
-            metrics.LAG.labels(self.name).set(self.bus.lag(self.name))
+            found["consumer_lag"] = self.bus.lag(self.name)
+            metrics.LAG.labels(self.name).set(found["consumer_lag"])
+        return found
 
 
 class _Measured:

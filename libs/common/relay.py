@@ -101,8 +101,8 @@ class Relay:
             self._pruned_at = now
             await self._prune()
 
-    async def measure(self) -> None:
-        """Sets the gauges that operators watch."""
+    async def measure(self) -> dict[str, float]:
+        """Sets the gauges that operators watch; gives them by name."""
         async with self.db.reading() as conn:
             waiting = select(func.count(), func.min(tables.outbox.c.created_at))
             count, oldest = (await conn.execute(waiting.where(tables.outbox.c.sent_at.is_(None)))).one()
@@ -112,6 +112,7 @@ class Relay:
         metrics.OUTBOX_UNSENT.labels(self.service).set(count)
         metrics.OUTBOX_AGE.labels(self.service).set(max(0.0, age))
         metrics.OPEN_DEAD.labels(self.service).set(dead or 0)
+        return {"outbox_unsent": count, "outbox_age_seconds": max(0.0, age), "dead_letters": dead or 0}
 
     async def _prune(self) -> None:
         async with self.db.transaction() as tx:

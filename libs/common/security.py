@@ -89,6 +89,14 @@ class Verifier:
             self._known.popitem(last=False)
         return caller
 
+    async def ready(self) -> bool:
+        """Whether the issuer's keys are known, so that tokens can be checked at all."""
+        try:
+            await self._current_keys(self._clock().timestamp())
+        except Problem:
+            return False
+        return True
+
     async def _check(self, token: str, now: float) -> tuple[Caller, float]:
         try:
             decoded = await self._decode(token, now)

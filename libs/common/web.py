@@ -66,6 +66,15 @@ def _shown(row: Any) -> dict[str, Any]:
     return {**shown, "bytes": len(row["value"])}
 
 
+@ops.get("/ops/{service}/status")
+async def status(request: Request, service: str, conn: ReadConn, caller: OpsCaller) -> dict[str, Any]:
+    """What an operator asks first: counts of what the service owns, outbox, lag, dead letters, readiness."""
+    kit = _own(request, service)
+    counts = await kit.counts(conn) if kit.counts else {}
+    events = await kit.measure()
+    return {"service": service, "as_of": kit.clock().isoformat(), "counts": counts, "events": events}
+
+
 @ops.get("/ops/{service}/dead-letters")
 async def dead_letters(
     request: Request, service: str, conn: ReadConn, caller: OpsCaller, status: str = "open", limit: int = 100

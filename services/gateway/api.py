@@ -1,0 +1,122 @@
+"""What the gateway answers by itself: the joined overview, the joined OpenAPI document, its page."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import APIRouter, Request
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from libs.common.kit import Kit
+from libs.common.security import OpsCaller
+from services.gateway.routes import SERVICES
+
+router = APIRouter()
+_pages = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape())
+_DOCUMENTED = (*SERVICES, "issuer")
+
+
+@router.get("/v1/overview", tags=["overview"])
+async def overview(request: Request, caller: OpsCaller) -> Response:
+    """Counts and health of every service at once; a service that does not answer is shown as such."""
+    kit: Kit = request.app.state.kit
+    headers = {"Authorization": request.headers["authorization"]}
+    answers = await asyncio.gather(*(_ask(kit, name, f"/ops/{name}/status", headers) for name in SERVICES))
+    return JSONResponse({"as_of": kit.clock().isoformat(), "services": dict(zip(SERVICES, answers, strict=True))})
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request) -> Response:
+    return JSONResponse(await joined_document(request.app.state.kit, request.app.openapi()))
+
+
+@router.get("/docs", include_in_schema=False)
+async def docs(request: Request) -> Response:
+    document = await joined_document(request.app.state.kit, request.app.openapi())
+    page = _pages.get_template("docs.html").render(document=document, operations=list(_operations(document)))
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+    return HTMLResponse(page, headers={"Content-Security-Policy": policy})
+
+
+@router.get("/", include_in_schema=False)
+async def root() -> Response:
+    return RedirectResponse("/docs")
+
+
+async def _ask(kit: Kit, service: str, path: str, headers: dict[str, str]) -> Any:
+    try:
+        async with kit.client(service, timeout=5.0) as client:
+            answer = await client.get(path, headers=headers)
+    except httpx.HTTPError:
+        return {"available": False}
+    if answer.status_code != 200:
+        return {"available": False, "status": answer.status_code}
+    return {"available": True, **answer.json()}
+
+
+async def joined_document(kit: Kit, own: dict[str, Any]) -> dict[str, Any]:
+    """One OpenAPI 3.1 document of all services; a service that is away is left out and named."""
+    joined: dict[str, Any] = {
+        **own,
+        "info": {
+            "title": "AX 이음",
+            "version": "1",
+            "description": "중소기업의 AI 전환과 AI 훈련을 잇습니다. / Links SMEs in AI transformation to AI training.",
+        },
+        "paths": dict(own.get("paths", {})),
+        "components": {
+            "schemas": dict(own.get("components", {}).get("schemas", {})),
+            "securitySchemes": {
+                "clientCredentials": {
+                    "type": "oauth2",
+                    "flows": {"clientCredentials": {"tokenUrl": "/oauth2/token", "scopes": {}}},
+                }
+            },
+        },
+        "security": [{"clientCredentials": []}],
+        "x-missing-services": [],
+    }
+    documents = await asyncio.gather(*(_ask(kit, name, "/openapi.json", {}) for name in _DOCUMENTED))
+    for name, document in zip(_DOCUMENTED, documents, strict=True):
+        if not document["available"]:
+            joined["x-missing-services"].append(name)
+            continue
+        for path, item in document["paths"].items():
+            joined["paths"].setdefault(path, _renamed(item, name))
+        for schema, body in document.get("components", {}).get("schemas", {}).items():
+            joined["components"]["schemas"][f"{name}_{schema}"] = _renamed(body, name)
+    return joined
+
+
+def _renamed(node: Any, service: str) -> Any:
+    """References made to point at the service's own schemas, since two services may use one name."""
+    if isinstance(node, dict):
+        return {
+            key: _reference(value, service) if key == "$ref" else _renamed(value, service)
+            for key, value in node.items()
+        }
+    if isinstance(node, list):
+        return [_renamed(item, service) for item in node]
+    return node
+
+
+def _reference(target: str, service: str) -> str:
+    return target.replace("#/components/schemas/", f"#/components/schemas/{service}_")
+
+
+def _operations(document: dict[str, Any]) -> Any:
+    for path in sorted(document["paths"]):
+        for method, operation in document["paths"][path].items():
+            body = operation.get("requestBody", {}).get("content", {})
+            yield {
+                "method": method.upper(),
+                "path": path,
+                "tags": operation.get("tags", ["-"]),
+                "summary": operation.get("summary", ""),
+                "description": operation.get("description", ""),
+                "parameters": operation.get("parameters", []),
+                "media": list(body),
+                "answers": sorted(operation.get("responses", {})),
+            }

@@ -1,0 +1,208 @@
+"""The kit's small pieces: ids, rows, encryption, redaction, problems, runs of events."""
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import BigInteger, Boolean, Column, Date, LargeBinary, MetaData, Table, Text, select
+
+from libs.common import crypto, ids, logs
+from libs.common.columns import Json, UtcTime
+from libs.common.consumer import runs
+from libs.common.db import Database
+from libs.common.envelope import Received
+from libs.common.rows import insert_new, insert_rows, upsert_rows
+from libs.common.settings import Settings
+from libs.common.telemetry import Cause
+from libs.contracts.catalog import Course, CoursePublishedV1, CourseWithdrawnV1
+from tests.conftest import NOW
+
+metadata = MetaData()
+things = Table(
+    "things",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("version", BigInteger),
+    Column("at", UtcTime),
+    Column("body", Json),
+    Column("raw", LargeBinary),
+    Column("day", Date),
+    Column("yes", Boolean),
+)
+pairs = Table("pairs", metadata, Column("a", Text, primary_key=True), Column("b", BigInteger, primary_key=True))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    sqlite = request.param == "sqlite"
+    url = f"sqlite+aiosqlite:///{tmp_path}/t.db" if sqlite else request.getfixturevalue("postgres")
+    made = Database(url)
+    async with made.writer.begin() as conn:
+        await conn.run_sync(metadata.create_all)
+    yield made
+    await made.close()
+
+
+def thing(name: str, version: int = 1, **changes: Any) -> dict[str, Any]:
+    made = {"id": name, "version": version, "at": NOW, "body": {"이름": [1, None]}, "raw": b"\x00\xff"}
+    return {**made, "day": NOW.date(), "yes": True, **changes}
+
+
+async def stored(db: Database) -> dict[str, Any]:
+    async with db.reading() as conn:
+        return {row["id"]: dict(row) for row in (await conn.execute(select(things))).mappings()}
+
+
+async def test_every_column_type_comes_back_as_it_went_in(db: Database) -> None:
+    nothing: Any = {"version": None, "at": None, "body": None, "raw": None, "day": None, "yes": None}
+    rows = [thing("a"), thing("b", **nothing)]
+    async with db.transaction() as tx:
+        await insert_rows(tx.conn, things, rows)
+    assert await stored(db) == {"a": rows[0], "b": rows[1]}
+
+
+async def test_only_new_keys_are_inserted_and_told(db: Database) -> None:
+    async with db.transaction() as tx:
+        assert await insert_new(tx.conn, things, [thing("a"), thing("b")], key="id") == {"a", "b"}
+        assert await insert_new(tx.conn, things, [thing("b", 9), thing("c")], key="id") == {"c"}
+        assert await insert_new(tx.conn, things, [], key="id") == set()
+        assert await insert_new(tx.conn, pairs, [{"a": "x", "b": 1}], key=("a", "b")) == {("x", 1)}
+        more = [{"a": "x", "b": 1}, {"a": "x", "b": 2}]
+        assert await insert_new(tx.conn, pairs, more, key=("a", "b")) == {("x", 2)}
+    assert (await stored(db))["b"]["version"] == 1
+
+
+async def test_an_older_version_does_not_replace_a_newer_one(db: Database) -> None:
+    async with db.transaction() as tx:
+        await upsert_rows(tx.conn, things, [thing("a", 2), thing("b", 2)], key="id", newer="version")
+        late = [thing("a", 1, yes=False), thing("b", 3, yes=False)]
+        await upsert_rows(tx.conn, things, late, key="id", newer="version")
+    found = await stored(db)
+    assert (found["a"]["version"], found["a"]["yes"]) == (2, True)
+    assert (found["b"]["version"], found["b"]["yes"]) == (3, False)
+
+
+async def test_a_failed_block_leaves_nothing_behind(db: Database) -> None:
+    ran: list[str] = []
+
+    async def failing() -> None:
+        async with db.transaction() as tx:
+            await insert_rows(tx.conn, things, [thing("a")])
+            tx.after_commit(lambda: ran.append("after"))
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        await failing()
+    assert await stored(db) == {}
+    assert ran == []
+
+
+async def test_a_naive_time_is_refused(db: Database) -> None:
+    with pytest.raises(Exception, match="naive"):
+        async with db.transaction() as tx:
+            await insert_rows(tx.conn, things, [thing("a", at=datetime(2026, 1, 1))])  # noqa: DTZ001
+
+
+def test_ids_sort_by_time_and_are_version_7() -> None:
+    early = ids.uuid7(datetime(2026, 1, 1, tzinfo=UTC), b"\xff" * 10)
+    late = ids.uuid7(datetime(2026, 1, 2, tzinfo=UTC), b"\x00" * 10)
+    assert early < late
+    assert uuid.UUID(early).version == 7
+    assert uuid.UUID(early).variant == uuid.RFC_4122
+
+
+def test_a_sealed_value_opens_only_in_its_place() -> None:
+    ring = crypto.Keyring(crypto.new_keyring("k1"))
+    sealed = ring.seal("김담당 <kim@example.com>", "companies|email|7")
+    assert b"kim" not in sealed
+    assert ring.open(sealed, "companies|email|7") == "김담당 <kim@example.com>"
+    with pytest.raises(crypto.SealBroken):
+        ring.open(sealed, "companies|email|8")
+    with pytest.raises(crypto.SealBroken):
+        ring.open(sealed[:-1] + bytes([sealed[-1] ^ 1]), "companies|email|7")
+
+
+def test_a_rotated_ring_opens_the_old_and_seals_with_the_new() -> None:
+    old = crypto.new_keyring("k1")
+    sealed = crypto.Keyring(old).seal("x", "p")
+    both = crypto.Keyring(f"{crypto.new_keyring('k2')},{old}")
+    assert both.open(sealed, "p") == "x"
+    assert both.kid(both.seal("x", "p")) == "k2"
+    with pytest.raises(crypto.SealBroken):
+        crypto.Keyring(crypto.new_keyring("k3")).open(sealed, "p")
+
+
+def test_without_a_key_nothing_personal_is_stored() -> None:
+    with pytest.raises(ValueError, match="KEYRING"):
+        crypto.Keyring("").seal("x", "p")
+    with pytest.raises(ValueError, match="32 bytes"):
+        crypto.Keyring("k1=YWJj")
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("담당자 kim.lee@corp.co.kr 에게", "kim.lee"),
+        ("주민번호 900101-1234567", "1234567"),
+        ("사업자 116-82-00276", "00276"),
+        ("number 1168200276 refused", "1168200276"),
+        ("전화 010-1234-5678", "5678"),
+        ("postgresql://svc:p4ss@host/db", "p4ss"),
+        ("secret whsec_abcdef123", "abcdef"),
+    ],
+)
+def test_logs_do_not_keep_what_names_people(text: str, hidden: str) -> None:
+    assert hidden not in logs.redact(text)
+
+
+def test_logs_keep_what_operators_need() -> None:
+    line = "event 0192f0c4-1111-7abc-8def-001122334455 took 12345 ms"
+    assert logs.redact(line) == line
+
+
+COURSE = Course(
+    course_id="c",
+    source="ieum",
+    source_id="c",
+    programme="P10",
+    title="t",
+    provider="p",
+    mode="remote",
+    level="beginner",
+    field="hr",
+    ai=True,
+)
+
+
+def _event(number: int, key: str, withdrawn: bool) -> Received[Any]:
+    if withdrawn:
+        data: Any = CourseWithdrawnV1(course_id=key, version=number, reason="r", withdrawn_at=NOW)
+    else:
+        data = CoursePublishedV1(course_id=key, version=number, course=COURSE, published_at=NOW)
+    return Received(str(number), NOW, Cause(None, NOW), data)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=40))
+def test_runs_keep_the_order_of_every_key(script: list[tuple[str, bool]]) -> None:
+    events = [_event(number, key, withdrawn) for number, (key, withdrawn) in enumerate(script)]
+    grouped = runs(events)
+    flat = [received for run in grouped for received in run]
+    assert sorted(r.id for r in flat) == sorted(r.id for r in events)
+    assert all(len({type(r.data) for r in run}) == 1 for run in grouped)
+    for key in "abc":
+        assert [r.id for r in flat if r.data.key() == key] == [r.id for r in events if r.data.key() == key]
+
+
+def test_events_of_many_keys_make_few_runs() -> None:
+    events = [_event(n, f"k{n}", withdrawn=n % 2 == 0) for n in range(100)]
+    assert len(runs(events)) == 2
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    undocumented = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert undocumented == ["log_level"]
