@@ -91,12 +91,19 @@ class Consumer:
                     await self.handlers[type(run[0].data)](tx, run)
                 crash_point("consumer.before_commit")
             crash_point("consumer.after_commit")
+        self._count(events, fresh)
+
+    def _count(self, events: Sequence[Received[Any]], fresh: Sequence[Received[Any]]) -> None:
         metrics.DUPLICATES.labels(self.service).inc(len(events) - len(fresh))
         now = self.db.clock()
+        by_type: dict[str, list[Received[Any]]] = {}
         for received in fresh:
-            wire_type = received.data.wire_type
-            metrics.HANDLED.labels(self.service, wire_type).inc()
-            metrics.CHAIN.labels(self.service, wire_type).observe((now - received.cause.origin).total_seconds())
+            by_type.setdefault(received.data.wire_type, []).append(received)
+        for wire_type, some in by_type.items():
+            metrics.HANDLED.labels(self.service, wire_type).inc(len(some))
+            chain = metrics.CHAIN.labels(self.service, wire_type)
+            for received in some:
+                chain.observe((now - received.cause.origin).total_seconds())
 
     async def _one_by_one(self, delivery: Delivery, received: Received[Any]) -> None:
         for pause in (*self._backoff, None):

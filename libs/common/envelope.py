@@ -64,18 +64,19 @@ def event_id(delivery: Delivery) -> str:
 
 def decode(message: Message) -> Received[Any]:
     """Raises `Undecodable`."""
-    attributes = {name: value.decode("utf-8", "replace") for name, value in message.headers}
-    if not attributes.get("ce_id"):
+    attributes = dict(message.headers)
+    identity = attributes.get("ce_id", b"").decode("utf-8", "replace")
+    if not identity:
         raise Undecodable("no-id", "ce_id is missing")
-    wire_type = attributes.get("ce_type")
+    wire_type = attributes.get("ce_type", b"").decode("utf-8", "replace")
     if not wire_type:
         raise Undecodable("no-type", "ce_type is missing")
     event_class = EVENTS.get(wire_type)
     if event_class is None:
         raise Undecodable("unknown-type", f"no contract for {wire_type}")
     try:
-        time = datetime.fromisoformat(attributes["ce_time"])
-        origin = datetime.fromisoformat(attributes.get("ce_origintime") or attributes["ce_time"])
+        time = datetime.fromisoformat(attributes["ce_time"].decode())
+        origin = datetime.fromisoformat((attributes.get("ce_origintime") or attributes["ce_time"]).decode())
         if time.tzinfo is None or origin.tzinfo is None:
             raise ValueError("no time zone")
     except (KeyError, ValueError) as error:
@@ -85,4 +86,5 @@ def decode(message: Message) -> Received[Any]:
     except ValidationError as error:
         details = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
         raise Undecodable("bad-data", details[:2000]) from error
-    return Received(attributes["ce_id"], time, Cause(attributes.get("traceparent"), origin), data)
+    traceparent = attributes.get("traceparent")
+    return Received(identity, time, Cause(traceparent.decode("latin-1") if traceparent else None, origin), data)

@@ -1,7 +1,6 @@
 """UUIDv7: ids that sort by the time they were made (RFC 9562)."""
 
 import os
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -22,7 +21,8 @@ def uuid7(now: datetime, randomness: bytes) -> str:
     value = (milliseconds << 80) | int.from_bytes(randomness[:10], "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def random_uuid7() -> str:

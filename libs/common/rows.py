@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, TextClause, bindparam, text
+from sqlalchemy import CursorResult, Table, TextClause, bindparam, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeDecorator
@@ -30,7 +30,7 @@ async def insert_new(conn: AsyncConnection, table: Table, rows: Rows, key: str |
     keys = (key,) if isinstance(key, str) else key
     if conn.dialect.name == "postgresql":
         tail = f"ON CONFLICT ({', '.join(keys)}) DO NOTHING RETURNING {', '.join(keys)}"
-        result = await conn.execute(_unnest(table, tuple(rows[0]), tail), _columns(table, rows))
+        result = await _unnest(conn, table, rows, tail)
         return {row[0] if isinstance(key, str) else tuple(row) for row in result}
     # The writer holds SQLite's only write lock, so nobody can slip in between these two statements.
     there = await _existing(conn, table, keys, rows)
@@ -57,15 +57,30 @@ async def _write(conn: AsyncConnection, table: Table, rows: Rows, tail: str) -> 
     if not rows:
         return
     if conn.dialect.name == "postgresql":
-        await conn.execute(_unnest(table, tuple(rows[0]), tail), _columns(table, rows))
+        await _unnest(conn, table, rows, tail)
     else:
         await conn.execute(_values(table, tuple(rows[0]), tail), list(rows))
 
 
-@lru_cache(maxsize=256)
-def _unnest(table: Table, names: tuple[str, ...], tail: str) -> TextClause:
-    arrays = ", ".join(f"CAST(:{name} AS {table.c[name].type.compile(_POSTGRES)}[])" for name in names)
-    return text(f"INSERT INTO {table.name} ({', '.join(names)}) SELECT * FROM unnest({arrays}) {tail}")  # noqa: S608
+async def _unnest(conn: AsyncConnection, table: Table, rows: Rows, tail: str) -> CursorResult[Any]:
+    """Columns whose value is one and the same object in all rows travel once, the others as arrays."""
+    names = tuple(rows[0])
+    columns = {name: _bound(table, name, [row[name] for row in rows]) for name in names}
+    varying = tuple(name for name in names if any(value is not columns[name][0] for value in columns[name]))
+    varying = varying or names[:1]
+    values = {name: columns[name] if name in varying else columns[name][0] for name in names}
+    return await conn.execute(_unnest_statement(table, names, varying, tail), values)
+
+
+@lru_cache(maxsize=512)
+def _unnest_statement(table: Table, names: tuple[str, ...], varying: tuple[str, ...], tail: str) -> TextClause:
+    kinds = {name: table.c[name].type.compile(_POSTGRES) for name in names}
+    chosen = ", ".join(f"u.{name}" if name in varying else f"CAST(:{name} AS {kinds[name]})" for name in names)
+    arrays = ", ".join(f"CAST(:{name} AS {kinds[name]}[])" for name in varying)
+    return text(
+        f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {chosen}"  # noqa: S608
+        f" FROM unnest({arrays}) AS u({', '.join(varying)}) {tail}"
+    )
 
 
 @lru_cache(maxsize=256)
@@ -75,15 +90,14 @@ def _values(table: Table, names: tuple[str, ...], tail: str) -> TextClause:
     return statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in names))
 
 
-def _columns(table: Table, rows: Rows) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {}
-    for name in rows[0]:
-        kind = table.c[name].type
-        values = [row[name] for row in rows]
-        if isinstance(kind, TypeDecorator):
-            values = [kind.process_bind_param(value, _POSTGRES) for value in values]
-        columns[name] = values
-    return columns
+def _bound(table: Table, name: str, values: list[Any]) -> list[Any]:
+    kind = table.c[name].type
+    if isinstance(kind, TypeDecorator):
+        first = values[0]
+        if all(value is first for value in values):
+            return [kind.process_bind_param(first, _POSTGRES)] * len(values)
+        return [kind.process_bind_param(value, _POSTGRES) for value in values]
+    return values
 
 
 async def _existing(conn: AsyncConnection, table: Table, keys: tuple[str, ...], rows: Rows) -> set[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ outbox = Table(
     "outbox",
     _kit,
     Column("seq", _BigSerial, primary_key=True, autoincrement=True),
-    Column("event_id", Text, nullable=False, unique=True),
+    Column("event_id", Text, nullable=False),
     Column("topic", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("type", Text, nullable=False),
@@ -24,7 +24,7 @@ outbox = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("sent_at", UtcTime),
     Index("outbox_unsent", "seq", sqlite_where=text("sent_at IS NULL"), postgresql_where=text("sent_at IS NULL")),
-    Index("outbox_sent_at", "sent_at"),
+    Index("outbox_sent_at", "sent_at", postgresql_using="brin"),
 )
 """Events written in the transaction of their cause. `origin` is when the first event of the chain was made."""
 
@@ -32,7 +32,8 @@ inbox = Table(
     "inbox",
     _kit,
     Column("event_id", Text, primary_key=True),
-    Column("received_at", UtcTime, nullable=False, index=True),
+    Column("received_at", UtcTime, nullable=False),
+    Index("inbox_received_at", "received_at", postgresql_using="brin"),
 )
 """Ids of the events whose effect is in this database."""
 
@@ -64,7 +65,8 @@ idempotency = Table(
     Column("fingerprint", Text, nullable=False),
     Column("status", Integer, nullable=False),
     Column("body", Text, nullable=False),
-    Column("created_at", UtcTime, nullable=False, index=True),
+    Column("created_at", UtcTime, nullable=False),
+    Index("idempotency_created_at", "created_at", postgresql_using="brin"),
 )
 """First answers to requests with an Idempotency-Key; status 0 while the work is under way."""
 

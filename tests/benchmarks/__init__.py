@@ -1,0 +1,1 @@
+"""Ratios against yardsticks, measured side by side in one run; absolute speeds travel nowhere."""
