@@ -39,6 +39,22 @@ async def insert_new(conn: AsyncConnection, table: Table, rows: Rows, key: str |
     return {row[key] if isinstance(key, str) else tuple(row[k] for k in keys) for row in new}
 
 
+async def update_rows(conn: AsyncConnection, table: Table, rows: Rows, key: str) -> None:
+    """Sets the other columns of the rows that have these keys."""
+    if not rows:
+        return
+    names = tuple(rows[0])
+    if conn.dialect.name == "postgresql":
+        await conn.execute(
+            _update_statement(table, names, key), {n: _bound(table, n, [row[n] for row in rows]) for n in names}
+        )
+        return
+    changes = ", ".join(f"{name} = :{name}" for name in names if name != key)
+    statement = text(f"UPDATE {table.name} SET {changes} WHERE {key} = :{key}")  # noqa: S608
+    typed = statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in names))
+    await conn.execute(typed, list(rows))
+
+
 async def upsert_rows(
     conn: AsyncConnection, table: Table, rows: Rows, key: str | tuple[str, ...], newer: str | None = None
 ) -> None:
@@ -88,6 +104,16 @@ def _values(table: Table, names: tuple[str, ...], tail: str) -> TextClause:
     marks = ", ".join(f":{name}" for name in names)
     statement = text(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks}) {tail}")  # noqa: S608
     return statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in names))
+
+
+@lru_cache(maxsize=256)
+def _update_statement(table: Table, names: tuple[str, ...], key: str) -> TextClause:
+    arrays = ", ".join(f"CAST(:{name} AS {table.c[name].type.compile(_POSTGRES)}[])" for name in names)
+    changes = ", ".join(f"{name} = u.{name}" for name in names if name != key)
+    return text(
+        f"UPDATE {table.name} SET {changes} FROM unnest({arrays}) AS u({', '.join(names)})"  # noqa: S608
+        f" WHERE {table.name}.{key} = u.{key}"
+    )
 
 
 def _bound(table: Table, name: str, values: list[Any]) -> list[Any]:
