@@ -65,11 +65,11 @@ class Kit:
         self.verifier = Verifier(
             settings.issuer, settings.audience, self._fetch_keys, self.clock, settings.token_leeway
         )
-        self.signals = Signals(self._db) if self._db else None
+        self._signals = Signals(self._db) if self._db else None
         self._relay = Relay(name, self._db, bus) if self._db and bus else None
-        if self.signals and self._relay:
+        if self._signals and self._relay:
             relay = self._relay
-            self.signals.relay_is_here = lambda: relay.leads
+            self._signals.relay_is_here = lambda: relay.leads
         self._consumer: Consumer | None = None
         self._checks: dict[str, Check] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -90,6 +90,12 @@ class Kit:
         if self._db is None:
             raise RuntimeError(f"{self.name}: DATABASE_URL is not set")
         return self._db
+
+    @property
+    def signals(self) -> Signals:
+        if self._signals is None:
+            raise RuntimeError(f"{self.name}: DATABASE_URL is not set")
+        return self._signals
 
     @property
     def bus(self) -> Bus:
@@ -206,8 +212,8 @@ class Kit:
             for prepare in on_start:
                 await prepare(self)
             stack.push_async_callback(self._stop_tasks)
-            if self.signals is not None:
-                self._spawn("signals", self.signals.listen)
+            if self._signals is not None:
+                self._spawn("signals", self._signals.listen)
             if self.works:
                 self._start_work(background)
             yield

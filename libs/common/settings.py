@@ -51,5 +51,9 @@ class Settings(BaseSettings):
         pairs = (item.split("=", 1) for item in self.services.split(",") if "=" in item)
         return {name.strip(): url.strip().rstrip("/") for name, url in pairs}
 
+    @cached_property
+    def webhook_hosts(self) -> frozenset[str]:
+        return frozenset(host.strip() for host in self.webhook_allow_hosts.split(",") if host.strip())
+
     def address(self, service: str) -> str:
         return self.addresses.get(service, f"http://{service}:8000")

@@ -14,9 +14,10 @@ _FORM_ROOM = 64 * 1024
 """Boundaries and part headers around the file."""
 
 
-async def receive(request: Request) -> bytes:
-    """The file's bytes. 413 as soon as the length is stated or found to be over the limit."""
-    is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+async def receive(request: Request) -> tuple[bytes, str]:
+    """The file's bytes and media type. 413 as soon as the length is stated or found to be over the limit."""
+    media = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+    is_form = media == "multipart/form-data"
     limit = MOST_BYTES + _FORM_ROOM * is_form
     stated = request.headers.get("content-length", "")
     if stated.isdecimal() and int(stated) > limit:
@@ -24,7 +25,7 @@ async def receive(request: Request) -> bytes:
     if is_form:
         return await _file_of_form(request, limit)
     parts = [part async for part in _limited(request, limit)]
-    return b"".join(parts)
+    return b"".join(parts), media
 
 
 async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
@@ -36,7 +37,7 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         yield part
 
 
-async def _file_of_form(request: Request, limit: int) -> bytes:
+async def _file_of_form(request: Request, limit: int) -> tuple[bytes, str]:
     parser = MultiPartParser(request.headers, _limited(request, limit), max_files=2, max_fields=10)
     try:
         form = await parser.parse()
@@ -49,11 +50,12 @@ async def _file_of_form(request: Request, limit: int) -> bytes:
             ko, en = "파일을 하나만 올려 주세요.", "Send exactly one file."
             raise Problem(422, "one-file", ko=ko, en=en, files=len(files))
         data = await files[0].read()
+        media = (files[0].content_type or "").split(";", 1)[0].strip().lower()
     finally:
         await form.close()
     if len(data) > MOST_BYTES:
         raise _too_large()
-    return data
+    return data, media
 
 
 def _too_large() -> Problem:

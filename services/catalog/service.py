@@ -2,29 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.db import Tx
 from libs.common.problems import Problem, not_found
 from libs.contracts.catalog import CoursePublishedV1, CourseWithdrawnV1
+from libs.reference.calendar import korean_day
 from services.catalog import store
 from services.catalog.domain.fault import Fault
 from services.catalog.domain.merge import Change, Gathered, Known, change, refused, to_publish
 from services.catalog.parsing import Refusal
 
-KST = timezone(timedelta(hours=9))
-"""Korea has one time zone and no summer time."""
-
 CLOSED = "원자료에서 종료된 과정입니다. / The source says that the course is over."
 
 MOST_SESSIONS = 5_000
 """Sessions of one course. The longest real one has 338; at this number the event still fits into a message."""
-
-
-def korean_day(now: datetime) -> date:
-    return now.astimezone(KST).date()
 
 
 @dataclass

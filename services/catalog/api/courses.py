@@ -14,6 +14,7 @@ from libs.common.problems import FieldError, invalid, not_found
 from libs.common.security import Caller, requires
 from libs.common.web import IdempotencyKey, ReadConn, WriteTx
 from libs.contracts.catalog import AxLevel, Course, Mode
+from libs.reference.calendar import korean_day
 from services.catalog import service, store
 from services.catalog.domain.draft import Place
 from services.catalog.domain.fault import Fault, Refused
@@ -137,7 +138,7 @@ async def publish(
     request: Request, body: CourseIn, tx: WriteTx, key: IdempotencyKey, caller: Writer, reopen: bool = False
 ) -> Response:
     """Publishes one course, or a new state of it. Sessions that are left out stay as they are."""
-    rows = _drafts(body, service.korean_day(tx.now))
+    rows = _drafts(body, korean_day(tx.now))
     print_ = fingerprint(request.method, request.url.path, str(reopen), await request.body())
     return await once(tx, caller, key, print_, lambda: _publish(tx, rows, reopen))
 

@@ -15,9 +15,10 @@ from libs.common.idempotency import fingerprint, once
 from libs.common.kit import Kit
 from libs.common.problems import FieldError, Problem, invalid, not_found, unavailable
 from libs.common.security import Caller, requires
+from libs.common.upload import receive
 from libs.common.web import IdempotencyKey, ReadConn
+from libs.reference.calendar import korean_day
 from services.catalog import service, store
-from services.catalog.api.upload import receive
 from services.catalog.domain.fault import BadFile
 from services.catalog.domain.merge import Gathered, Merged, gather
 from services.catalog.parsing import Parsed, parse
@@ -113,7 +114,7 @@ async def create(
         ko, en = f"{known} 가운데 하나여야 합니다", f"must be one of {known}"
         raise invalid([FieldError("source", "unknown-value", ko, en, source)])
     kit: Kit = request.app.state.kit
-    data = await receive(request)
+    data, _ = await receive(request)
     print_ = fingerprint(request.method, request.url.path, source, str(dry_run), str(reopen), data)
     async with kit.db.reading() as conn:
         answered = await store.key_used(conn, caller.client_id, key)
@@ -136,7 +137,7 @@ async def read(
 
 
 async def _run(kit: Kit, source: str, data: bytes, *, dry_run: bool, reopen: bool) -> dict[str, Any]:
-    today = service.korean_day(kit.clock())
+    today = korean_day(kit.clock())
     try:
         parsed, found, merged = await asyncio.to_thread(lambda: _read(parse(SOURCES[source], data, today)))
     except BadFile as bad:

@@ -1,0 +1,59 @@
+"""Composition root of interagency."""
+
+import asyncio
+from contextlib import suppress
+
+from fastapi import FastAPI
+
+from libs.common.kit import Kit
+from services.interagency import api, events, matrix, service, store
+from services.interagency.outbound import Poster
+from services.interagency.webhooks import Post, Sender
+
+_AT_ONCE = 200
+"""Referrals of a file registered in one transaction."""
+
+_IDLE = 2.0
+
+
+def create_app(kit: Kit, post: Post | None = None) -> FastAPI:
+    """`post` sends webhooks; by default over the network, to public addresses only."""
+    waker, due = asyncio.Event(), asyncio.Event()
+    kit.signals.subscribe("unregistered", lambda _: waker.set())
+    kit.signals.subscribe("webhooks", lambda _: due.set())
+    sender = Sender(kit.db, kit.keyring, post or Poster(kit.settings.webhook_hosts))
+
+    async def register_files(kit: Kit) -> None:
+        """Registers the companies of stored files, a few hundred at a time."""
+        while True:
+            waker.clear()
+            async with kit.db.transaction() as tx:
+                done = await service.register_waiting(tx, _AT_ONCE)
+            if done < _AT_ONCE:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_IDLE):
+                        await waker.wait()
+
+    async def send_webhooks(kit: Kit) -> None:
+        """Sends webhooks as they fall due."""
+        while True:
+            due.clear()
+            if await sender.send_due() == 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_IDLE):
+                        await due.wait()
+
+    app = kit.app(
+        title="AX 이음 interagency",
+        metadata=store.metadata,
+        routes=[api.referrals, api.batches, api.webhook],
+        handlers=events.HANDLERS,
+        background=[register_files, send_webhooks],
+        counts=store.counts,
+    )
+    app.state.matrix = matrix.load()
+    return app
+
+
+def from_env() -> FastAPI:
+    return create_app(Kit.from_env("interagency"))

@@ -1,0 +1,260 @@
+"""One referral as a partner wrote it, read into codes, or all that is wrong with it."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+from libs.contracts.interagency import ExternalScore, SizeClass
+from libs.reference import business_number, ksic, regions, size
+from libs.reference.errors import CodeError, clean
+
+MOST_HEADS = 1_000_000
+LONGEST_NAME = 200
+FIELDS = (
+    "business_number",
+    "company_name",
+    "ksic_version",
+    "ksic_code",
+    "region_code",
+    "headcount",
+    "programme",
+    "external_instrument",
+    "external_level",
+    "external_levels",
+    "external_measured_on",
+    "contact_email",
+)
+REQUIRED = ("business_number", "company_name", "region_code", "programme")
+
+_EMAIL = re.compile(r"[^@\s,;<>\"']{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_COUNT = re.compile(r"\d{1,3}(,\d{3})+|\d+")
+
+
+class Fault(NamedTuple):
+    """What is wrong with a field (or, as a note, what was understood), for a person to read."""
+
+    field: str
+    code: str
+    ko: str
+    en: str
+    value: Any = None
+
+
+class Industry(NamedTuple):
+    version: Literal["10", "11"]
+    code: str
+    section: str
+    note: Fault | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A referral that can be stored. `given_region` is the code as sent, `region_code` the one in force."""
+
+    business_number: str
+    company_name: str
+    ksic_version: Literal["10", "11"] | None
+    ksic_code: str | None
+    region_code: str
+    given_region: str
+    headcount: int | None
+    size_class: SizeClass | None
+    programme: str
+    score: ExternalScore | None
+    contact_email: str | None
+    notes: tuple[Fault, ...] = ()
+
+
+Outcome = Draft | tuple[Fault, ...]
+FindProgramme = Callable[[str], str | None]
+
+
+class Reader:
+    """Reads rows of one partner on one Korean day. What repeats (regions, industries, programmes) is read once."""
+
+    def __init__(self, on: date, find_programme: FindProgramme, programmes: str) -> None:
+        self._on, self._programmes = on, programmes
+        self._region = lru_cache(50_000)(self._read_region)
+        self._industry = lru_cache(50_000)(self._read_industry)
+        self._programme = lru_cache(1_000)(find_programme)
+        self._count = lru_cache(50_000)(_read_count)
+
+    def read(self, row: Mapping[str, str]) -> Outcome:
+        """`row` holds text for the fields of `FIELDS`; missing and empty are the same."""
+        faults: list[Fault] = []
+        notes: list[Fault] = []
+        number = _business_number(row.get("business_number", ""), faults)
+        name = _name(row.get("company_name", ""), faults)
+        region = self._collect(self._region(row.get("region_code", "")), faults)
+        industry = self._collect(self._industry(row.get("ksic_version", ""), row.get("ksic_code", "")), faults)
+        heads = self._collect(self._count("headcount", row.get("headcount", ""), 0, MOST_HEADS), faults)
+        programme = self._find_programme(row.get("programme", ""), faults)
+        score = self._score(row, faults)
+        email = _email(row.get("contact_email", ""), faults)
+        if faults or region is None or programme is None:
+            return tuple(faults)
+        if region != row["region_code"]:
+            notes.append(_mapped(row["region_code"], region))
+        if industry and industry.note:
+            notes.append(industry.note)
+        kind = size.size_class(heads, industry.section if industry else None, industry.code[:2] if industry else None)
+        return Draft(
+            number,
+            name,
+            industry.version if industry else None,
+            industry.code if industry else None,
+            region,
+            row["region_code"],
+            heads,
+            kind,
+            programme,
+            score,
+            email,
+            tuple(notes),
+        )
+
+    @staticmethod
+    def _collect(found: Any, faults: list[Fault]) -> Any:
+        if isinstance(found, Fault):
+            faults.append(found)
+            return None
+        return found
+
+    def _read_region(self, text: str) -> str | Fault:
+        try:
+            return regions.resolve(text, self._on).code
+        except CodeError as error:
+            return Fault("region_code", error.code, error.ko, error.en, text[:40])
+
+    def _read_industry(self, version: str, code: str) -> Industry | Fault | None:
+        if not code.strip():
+            return None
+        try:
+            if version.strip():
+                found = ksic.parse(code, ksic.parse_version(version))
+                return Industry(found.version, found.code, found.section, None)
+        except CodeError as error:
+            name = "ksic_version" if error.code == "version" else "ksic_code"
+            return Fault(name, error.code, error.ko, error.en, version if name == "ksic_version" else code[:40])
+        return _industry_without_version(code)
+
+    def _find_programme(self, text: str, faults: list[Fault]) -> str | None:
+        name = unicodedata.normalize("NFC", text).strip()
+        if not name:
+            faults.append(Fault("programme", "missing", "사업명이 비어 있습니다.", "The programme is missing."))
+            return None
+        found = self._programme(name)
+        if found is None:
+            ko = f"협업 대상이 아닌 사업입니다. 쓸 수 있는 사업: {self._programmes}"
+            en = f"Not a cooperating programme of your ministry. Programmes: {self._programmes}"
+            faults.append(Fault("programme", "unknown-programme", ko, en, name[:80]))
+        return found
+
+    def _score(self, row: Mapping[str, str], faults: list[Fault]) -> ExternalScore | None:
+        tool = row.get("external_instrument", "").strip()
+        level_text, levels_text = row.get("external_level", "").strip(), row.get("external_levels", "").strip()
+        day_text = row.get("external_measured_on", "").strip()
+        if not (tool or level_text or levels_text or day_text):
+            return None
+        if not (tool and level_text and levels_text):
+            ko = "진단 결과를 보내려면 진단도구, 진단수준, 진단단계수가 모두 있어야 합니다."
+            en = "A score needs its instrument, its level and the number of levels."
+            faults.append(Fault("external_level", "incomplete-score", ko, en))
+            return None
+        before = len(faults)
+        levels = self._collect(self._count("external_levels", levels_text, 2, 100), faults)
+        level = self._collect(self._count("external_level", level_text, 0, levels or 100), faults)
+        day = _day(day_text, self._on, faults)
+        if len(tool) > 100 or _CONTROL.search(tool):
+            faults.append(Fault("external_instrument", "format", "진단도구 이름이 올바르지 않습니다.", "Bad name."))
+        if len(faults) > before:
+            return None
+        return ExternalScore.model_construct(instrument=tool, level=level, levels=levels, measured_on=day)
+
+
+def _industry_without_version(code: str) -> Industry | Fault:
+    """Without a revision the 11th (in force since 2024-07-01) is tried first, then the 10th; the reading is told."""
+    for version in ("11", "10"):
+        try:
+            found = ksic.parse(code, ksic.parse_version(version))
+        except CodeError as error:
+            failure = error
+            continue
+        note = Fault(
+            "ksic_version",
+            "assumed",
+            f"산업분류 차수가 없어 {version}차로 읽었습니다.",
+            f"No KSIC revision was given; read as revision {version}.",
+            code[:40],
+        )
+        return Industry(found.version, found.code, found.section, note)
+    return Fault("ksic_code", failure.code, failure.ko, failure.en, code[:40])
+
+
+def _business_number(text: str, faults: list[Fault]) -> str:
+    try:
+        return business_number.parse(text)
+    except CodeError as error:
+        faults.append(Fault("business_number", error.code, error.ko, error.en, text[:40]))
+        return ""
+
+
+def _name(text: str, faults: list[Fault]) -> str:
+    name = unicodedata.normalize("NFC", text).strip()
+    if not name:
+        faults.append(Fault("company_name", "missing", "기업명이 비어 있습니다.", "The company name is missing."))
+    elif len(name) > LONGEST_NAME or _CONTROL.search(name):
+        ko = f"기업명은 {LONGEST_NAME}자 이하이고 제어문자가 없어야 합니다."
+        en = f"The name has at most {LONGEST_NAME} characters and no control characters."
+        faults.append(Fault("company_name", "format", ko, en, name[:40]))
+    return name
+
+
+def _read_count(field: str, text: str, least: int, most: int) -> int | Fault | None:
+    plain = clean(text)
+    if not plain:
+        return None
+    if not _COUNT.fullmatch(plain) or len(plain) > 20:
+        ko, en = "0 이상의 정수여야 합니다.", "A whole number, not negative, is needed."
+        return Fault(field, "not-a-count", ko, en, text[:40])
+    number = int(plain.replace(",", ""))
+    if not least <= number <= most:
+        ko = f"{least:,}에서 {most:,} 사이여야 합니다."
+        return Fault(field, "out-of-range", ko, f"Between {least:,} and {most:,}.", text[:40])
+    return number
+
+
+def _day(text: str, on: date, faults: list[Fault]) -> date | None:
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(clean(text).replace(".", "-").replace("/", "-")[:10])
+    except ValueError:
+        ko, en = "날짜(YYYY-MM-DD)여야 합니다.", "A date (YYYY-MM-DD) is needed."
+        faults.append(Fault("external_measured_on", "not-a-date", ko, en, text[:40]))
+        return None
+    if day > on:
+        ko, en = "측정일이 오늘보다 뒤입니다.", "The day of measurement is in the future."
+        faults.append(Fault("external_measured_on", "future", ko, en, text[:40]))
+    return day
+
+
+def _email(text: str, faults: list[Fault]) -> str | None:
+    address = text.strip()
+    if not address:
+        return None
+    if len(address) > 254 or not _EMAIL.fullmatch(address):
+        # The value itself stays out of the report: it may name a person.
+        faults.append(Fault("contact_email", "format", "전자우편 주소 형식이 아닙니다.", "Not an e-mail address."))
+        return None
+    return address
+
+
+def _mapped(given: str, code: str) -> Fault:
+    ko = f"소재지코드를 현재 코드 {code}(으)로 읽었습니다."
+    return Fault("region_code", "mapped", ko, f"The region code was read as {code}, in force now.", given[:40])

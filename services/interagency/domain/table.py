@@ -1,0 +1,85 @@
+"""A partner's table: which column is which field, whatever the file was."""
+
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from services.interagency.domain.draft import FIELDS, REQUIRED, Fault
+
+KOREAN = {
+    "사업자등록번호": "business_number",
+    "사업자번호": "business_number",
+    "기업명": "company_name",
+    "업체명": "company_name",
+    "회사명": "company_name",
+    "산업분류차수": "ksic_version",
+    "산업분류코드": "ksic_code",
+    "업종코드": "ksic_code",
+    "소재지코드": "region_code",
+    "지역코드": "region_code",
+    "상시근로자수": "headcount",
+    "사업명": "programme",
+    "진단도구": "external_instrument",
+    "진단수준": "external_level",
+    "진단단계수": "external_levels",
+    "진단일": "external_measured_on",
+    "담당자이메일": "contact_email",
+}
+_IGNORED = re.compile(r"[\s_\-()*]+")
+_FOLDED = {_IGNORED.sub("", name).casefold(): name for name in FIELDS} | KOREAN
+
+
+class Row(NamedTuple):
+    """`number` counts as a person does: the header is row 1. `faults` are of the row's form, not its content."""
+
+    number: int
+    values: dict[str, str]
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass
+class Sheet:
+    """What a file held. `notes` are for the whole file."""
+
+    rows: list[Row]
+    notes: list[Fault] = field(default_factory=list)
+
+
+class Unreadable(ValueError):
+    """The file as a whole cannot be read; `fault` says why, `status` is the answer's."""
+
+    def __init__(self, fault: Fault, status: int = 422) -> None:
+        super().__init__(fault.en)
+        self.fault, self.status = fault, status
+
+
+def columns(header: list[str], notes: list[Fault]) -> list[str | None]:
+    """Field per column, None for those we do not know. Raises `Unreadable` if a needed one is missing or doubled."""
+    found = [_FOLDED.get(_IGNORED.sub("", name).casefold()) for name in header]
+    known = [name for name in found if name]
+    missing = [name for name in REQUIRED if name not in known]
+    twice = sorted({name for name in known if known.count(name) > 1})
+    if missing:
+        names = ", ".join(f"{_korean(name)}({name})" for name in missing)
+        raise Unreadable(
+            Fault("header", "missing-columns", f"꼭 있어야 하는 열이 없습니다: {names}", f"Missing: {names}")
+        )
+    if twice:
+        names = ", ".join(f"{_korean(name)}({name})" for name in twice)
+        raise Unreadable(Fault("header", "doubled-columns", f"같은 열이 두 번 있습니다: {names}", f"Twice: {names}"))
+    for name, raw in zip(found, header, strict=True):
+        if name is None and raw.strip():
+            notes.append(unknown_column(raw))
+    return found
+
+
+def unknown_column(name: str) -> Fault:
+    return Fault("header", "unknown-column", "모르는 열이라 읽지 않았습니다.", "Unknown column, not read.", name[:40])
+
+
+def known_field(name: str) -> str | None:
+    return _FOLDED.get(_IGNORED.sub("", name).casefold())
+
+
+def _korean(field_name: str) -> str:
+    return next(korean for korean, name in KOREAN.items() if name == field_name)

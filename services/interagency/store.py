@@ -1,0 +1,258 @@
+"""Tables and queries of interagency."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.columns import Json, UtcTime
+from libs.common.rows import insert_new
+from libs.common.tables import kit_tables
+
+metadata = MetaData()
+Record = dict[str, Any]
+"""A row by column name."""
+
+companies = Table(
+    "companies",
+    metadata,
+    Column("company_id", Text, primary_key=True),
+    Column("business_number", Text, nullable=False, unique=True),
+    Column("version", BigInteger, nullable=False),
+    Column("profile", Json, nullable=False),
+    Column("registered_at", UtcTime, nullable=False),
+    Column("level", Text),
+    Column("confidence", Integer),
+    Column("provisional", Integer),
+    Column("assessment_version", BigInteger, nullable=False),
+    Column("offers_version", BigInteger, nullable=False),
+    Column("offers", Json),
+    Column("prices_version", BigInteger, nullable=False),
+    Column("prices", Json),
+)
+"""One row per 사업자등록번호. Level, offers and prices are what the other services last said of it."""
+
+referrals = Table(
+    "referrals",
+    metadata,
+    Column("referral_id", Text, primary_key=True),
+    Column("agency", Text, nullable=False),
+    Column("programme", Text, nullable=False),
+    Column("business_number", Text, nullable=False),
+    Column("company_id", Text, index=True),
+    Column("batch_id", Text),
+    Column("row_number", Integer),
+    Column("company_name", Text, nullable=False),
+    Column("headcount", Integer),
+    Column("size_class", Text),
+    Column("ksic_version", Text),
+    Column("ksic_code", Text),
+    Column("region_code", Text, nullable=False),
+    Column("given_region", Text, nullable=False),
+    Column("score_instrument", Text),
+    Column("score_level", Integer),
+    Column("score_levels", Integer),
+    Column("score_measured_on", Date),
+    Column("contact_email", LargeBinary),
+    Column("status", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("change_no", BigInteger, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    UniqueConstraint("business_number", "agency", "programme"),
+    Index("referrals_changes", "change_no"),
+    Index("referrals_of_agency", "agency", "change_no"),
+    Index(
+        "referrals_unregistered",
+        "change_no",
+        sqlite_where=Column("company_id").is_(None),
+        postgresql_where=Column("company_id").is_(None),
+    ),
+)
+"""What a partner sent. `company_id` is empty until the company is registered. `sequence` counts status changes."""
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch_id", Text, primary_key=True),
+    Column("agency", Text, nullable=False),
+    Column("report", Json, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+change_numbers = Table(
+    "change_numbers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+"""One row: the last change number. Its lock makes number order commit order, so a cursor misses nothing."""
+
+endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("agency", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("old_secret", LargeBinary),
+    Column("disabled", Integer, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+)
+
+deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("delivery_id", Text, primary_key=True),
+    Column("agency", Text, nullable=False),
+    Column("referral_id", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcTime, nullable=False),
+    Column("leased_until", UtcTime),
+    Column("last_status", Integer),
+    Column("last_error", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("settled_at", UtcTime),
+    Index("deliveries_due", "status", "next_at"),
+    Index("deliveries_of_agency", "agency", "created_at"),
+    Index("deliveries_of_referral", "referral_id", "sequence"),
+)
+"""`status`: pending, delivered, failed (given up, may be replayed)."""
+
+kit_tables(metadata)
+
+
+async def known_numbers(conn: AsyncConnection, numbers: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for part in _parts(numbers):
+        chosen = select(companies.c.business_number).where(companies.c.business_number.in_(part))
+        found.update(row[0] for row in await conn.execute(chosen))
+    return found
+
+
+async def existing(conn: AsyncConnection, agency: str, numbers: Sequence[str]) -> dict[tuple[str, str], str]:
+    """(business_number, programme) → referral_id of what the agency referred before."""
+    found: dict[tuple[str, str], str] = {}
+    c = referrals.c
+    for part in _parts(numbers):
+        chosen = select(c.business_number, c.programme, c.referral_id).where(c.agency == agency)
+        rows = await conn.execute(chosen.where(c.business_number.in_(part)))
+        found.update({(row[0], row[1]): row[2] for row in rows})
+    return found
+
+
+async def lock_companies(conn: AsyncConnection, column: Any, keys: Collection[str]) -> dict[str, Record]:
+    """Companies by `column`, locked in one order so that two transactions cannot wait for each other."""
+    chosen = select(companies).where(column.in_(keys)).order_by(companies.c.company_id).with_for_update()
+    return {row[column.key]: row for row in _records(await conn.execute(chosen))}
+
+
+async def lock_referrals(conn: AsyncConnection, company_ids: Collection[str]) -> list[Record]:
+    chosen = select(referrals).where(referrals.c.company_id.in_(company_ids)).order_by(referrals.c.referral_id)
+    return _records(await conn.execute(chosen.with_for_update()))
+
+
+async def unregistered(conn: AsyncConnection, limit: int) -> list[Record]:
+    """Referrals from files whose company is still to be registered, oldest first; each taken by one worker."""
+    chosen = select(referrals).where(referrals.c.company_id.is_(None)).order_by(referrals.c.change_no).limit(limit)
+    return _records(await conn.execute(chosen.with_for_update(skip_locked=True)))
+
+
+async def take_numbers(conn: AsyncConnection, count: int) -> int:
+    """Reserves `count` change numbers; gives the first. The lock is held to the end of the transaction."""
+    c = change_numbers.c
+    raised = update(change_numbers).where(c.id == 1).values(last=c.last + count).returning(c.last)
+    last = await conn.scalar(raised)
+    if last is None:
+        await insert_new(conn, change_numbers, [{"id": 1, "last": 0}], key="id")
+        last = await conn.scalar(raised)
+    assert last is not None
+    return int(last) - count + 1
+
+
+def _with_company(agency: str | None) -> Select[Any]:
+    c = companies.c
+    shown = (c.level, c.confidence, c.provisional, c.offers, c.offers_version, c.prices, c.prices_version)
+    chosen = select(referrals, *shown).join(companies, c.company_id == referrals.c.company_id, isouter=True)
+    return chosen if agency is None else chosen.where(referrals.c.agency == agency)
+
+
+async def referral(conn: AsyncConnection, agency: str | None, referral_id: str) -> Record | None:
+    chosen = _with_company(agency).where(referrals.c.referral_id == referral_id)
+    return _one(await conn.execute(chosen))
+
+
+async def changed_since(
+    conn: AsyncConnection, agency: str | None, after: tuple[int, str], filters: dict[str, str], limit: int
+) -> list[Record]:
+    c = referrals.c
+    number, identity = after
+    chosen = _with_company(agency).where(
+        or_(c.change_no > number, and_(c.change_no == number, c.referral_id > identity))
+    )
+    for name, value in filters.items():
+        chosen = chosen.where(c[name] == value)
+    return _records(await conn.execute(chosen.order_by(c.change_no, c.referral_id).limit(limit)))
+
+
+async def company(conn: AsyncConnection, key: str) -> Record | None:
+    c = companies.c
+    chosen = select(companies).where(or_(c.company_id == key, c.business_number == key))
+    return _one(await conn.execute(chosen))
+
+
+async def referred(conn: AsyncConnection, agency: str, company_id: str) -> bool:
+    c = referrals.c
+    chosen = select(func.count()).where(c.agency == agency, c.company_id == company_id)
+    return bool(await conn.scalar(chosen))
+
+
+async def batch(conn: AsyncConnection, agency: str | None, batch_id: str) -> Record | None:
+    chosen = select(batches).where(batches.c.batch_id == batch_id)
+    if agency is not None:
+        chosen = chosen.where(batches.c.agency == agency)
+    return _one(await conn.execute(chosen))
+
+
+async def counts(conn: AsyncConnection) -> dict[str, Any]:
+    c = referrals.c
+    by = select(c.agency, c.status, func.count()).group_by(c.agency, c.status)
+    grouped: dict[str, dict[str, int]] = {}
+    for agency, status, count in await conn.execute(by):
+        grouped.setdefault(agency, {})[status] = count
+    total = await conn.scalar(select(func.count()).select_from(companies))
+    return {"companies": total, "referrals": grouped}
+
+
+def _records(result: CursorResult[Any]) -> list[Record]:
+    return [{str(name): value for name, value in row.items()} for row in result.mappings()]
+
+
+def _one(result: CursorResult[Any]) -> Record | None:
+    return next(iter(_records(result)), None)
+
+
+def _parts(values: Sequence[str], size: int = 5_000) -> Iterable[Sequence[str]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
