@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import func, select
 
-from libs.common import migrate, tables
+from libs.common import migrate, tables, upload
 from services.catalog import service
-from services.catalog.api import upload
 from services.catalog.app import create_app
 from tests.catalog.conftest import (
     KDT_ROW,
