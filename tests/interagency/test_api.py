@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from libs.common import tables
 from libs.common.kit import Kit
 from services.interagency import service, store
 from services.interagency.app import create_app
-from tests.conftest import ClientFor, MakeKit
+from tests.conftest import ClientFor, Clock, MakeKit
 
 GOOD = {
     "business_number": "116-82-00276",

@@ -72,12 +72,12 @@ def quote(company: str, version: int = 1) -> QuoteIssuedV1:
 
 
 async def hear(tx: Tx, event: Any) -> None:
-    use = {
-        AssessmentCompletedV1: service.assessed,
-        RecommendationUpdatedV1: service.recommended,
-        QuoteIssuedV1: service.priced,
-    }
-    await use[type(event)](tx, [event])
+    if isinstance(event, AssessmentCompletedV1):
+        await service.assessed(tx, [event])
+    elif isinstance(event, RecommendationUpdatedV1):
+        await service.recommended(tx, [event])
+    else:
+        await service.priced(tx, [event])
 
 
 @pytest.fixture
