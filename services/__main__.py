@@ -17,7 +17,7 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from libs.common import issuer, logs, migrate
+from libs.common.bus import Bus
 from libs.common.crypto import new_keyring
 from libs.common.eventlog import EventLog
 from libs.common.ids import Clock, utc_now
@@ -52,7 +53,16 @@ WITH_DATABASE = {
 class System:
     """All services in this process; keys and clients in `state`, databases and event log in `state`/embedded."""
 
-    def __init__(self, state: Path, clock: Clock = utc_now, tracing: Any = None, **overrides: Any) -> None:
+    def __init__(
+        self,
+        state: Path,
+        clock: Clock = utc_now,
+        tracing: Any = None,
+        bus: Bus | None = None,
+        url_of: Callable[[str], str] | None = None,
+        **overrides: Any,
+    ) -> None:
+        """`bus` and `url_of` (service → database URL) put the same services on other servers."""
         self.state, self._clock, self._tracing = state, clock, tracing
         self.secrets = _secrets(state)
         self.credentials = issuer.bootstrap(state)
@@ -61,7 +71,7 @@ class System:
         self.kits: dict[str, Kit] = {}
         self._data = state / "embedded"
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.bus = EventLog(self._data / "events.db", clock)
+        self.bus = bus or EventLog(self._data / "events.db", clock)
         common = {
             "keyring": self.secrets["keyring"],
             "state_dir": state,
@@ -73,7 +83,7 @@ class System:
         base = Settings(**common)
         self.apps["issuer"] = issuer.create_app(issuer.Issuer(state, base.issuer, base.audience, clock))
         for name, create in WITH_DATABASE.items():
-            url = f"sqlite+aiosqlite:///{self._data / name}.db"
+            url = url_of(name) if url_of else f"sqlite+aiosqlite:///{self._data / name}.db"
             settings = base.model_copy(update={"database_url": url, "bus_url": "eventlog"})
             self.apps[name] = create(self._kit(name, settings))
         self.apps["console"] = console(self._kit("console", base))

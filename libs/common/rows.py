@@ -4,23 +4,46 @@ PostgreSQL gets one `unnest` of arrays (a quarter faster than Core's many parame
 SQLite one `executemany`. Callers see no difference.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Any
 
+import asyncpg
 import orjson
-from sqlalchemy import CursorResult, Table, TextClause, bindparam, text
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    CursorResult,
+    Table,
+    Text,
+    TextClause,
+    any_,
+    bindparam,
+    cast,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeDecorator
 
+from libs.common.columns import Json
+
 Rows = Sequence[Mapping[str, Any]]
+_COPY_FROM = 200
 _POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 async def insert_rows(conn: AsyncConnection, table: Table, rows: Rows) -> None:
-    """Inserts all rows; every row has the same keys."""
-    await _write(conn, table, rows, "")
+    """Inserts all rows; every row has the same keys. Many rows go to PostgreSQL by binary COPY."""
+    if len(rows) >= _COPY_FROM and conn.dialect.name == "postgresql":
+        await _copy(conn, table, tuple(rows[0]), rows)
+    else:
+        await _write(conn, table, rows, "")
 
 
 async def insert_new(conn: AsyncConnection, table: Table, rows: Rows, key: str | tuple[str, ...]) -> set[Any]:
@@ -67,6 +90,39 @@ async def upsert_rows(
     if newer and changes:
         tail += f" WHERE excluded.{newer} > {table.name}.{newer}"
     await _write(conn, table, rows, tail)
+
+
+async def insert_stream(conn: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Inserts rows as they are made: while PostgreSQL stores the first ones the next are still being built."""
+    made = iter(rows)
+    first = next(made, None)
+    if first is None:
+        return
+    if conn.dialect.name == "postgresql":
+        await _copy(conn, table, tuple(first), chain((first,), made))
+        return
+    await insert_rows(conn, table, [first])
+    while part := list(islice(made, 1000)):
+        await insert_rows(conn, table, part)
+
+
+async def _copy(conn: AsyncConnection, table: Table, names: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> None:
+    json_places = [place for place, name in enumerate(names) if isinstance(table.c[name].type, Json)]
+    records: Iterable[Sequence[Any]] = map(itemgetter(*names), rows)
+    if json_places:
+        records = ([_text(v) if p in json_places else v for p, v in enumerate(record)] for record in records)
+    driver = (await conn.get_raw_connection()).driver_connection
+    assert driver is not None
+    if not driver.is_in_transaction():
+        await conn.execute(text("SELECT 1"))
+    try:
+        await driver.copy_records_to_table(table.name, records=records, columns=names)
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise IntegrityError(f"COPY {table.name}", None, error) from error
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
 
 
 async def _write(conn: AsyncConnection, table: Table, rows: Rows, tail: str) -> None:
@@ -124,6 +180,14 @@ def _bound(table: Table, name: str, values: list[Any]) -> list[Any]:
             return [kind.process_bind_param(first, _POSTGRES)] * len(values)
         return [kind.process_bind_param(value, _POSTGRES) for value in values]
     return values
+
+
+def among(conn: AsyncConnection, column: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[bool]:
+    """`column IN keys` for text keys, however many: one bound value on either database."""
+    if conn.dialect.name == "postgresql":
+        return column == any_(cast(bindparam(None, list(keys), type_=ARRAY(Text)), ARRAY(Text)))
+    listed = func.json_each(orjson.dumps(list(keys)).decode()).table_valued("value")
+    return column.in_(select(listed.c.value))
 
 
 async def _existing(conn: AsyncConnection, table: Table, keys: tuple[str, ...], rows: Rows) -> set[tuple[Any, ...]]:

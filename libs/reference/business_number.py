@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from libs.reference.errors import CodeError, clean, is_digits, shown
 
-_WEIGHTS = (1, 3, 7, 1, 3, 7, 1, 3, 5)
+_PLAIN = re.compile("[0-9]{10}")
 _SEPARATORS = re.compile(r"[\s\-‐-―−.·]+")
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+?0?9")
 _CORPORATION = ("81", "86", "87", "88")
@@ -13,9 +13,8 @@ _CORPORATION = ("81", "86", "87", "88")
 
 def check_digit(first_nine: str) -> int:
     """The tenth digit: weights 1 3 7 1 3 7 1 3 5, plus the tens of the ninth digit times five."""
-    digits = [int(sign) for sign in first_nine]
-    total = sum(digit * weight for digit, weight in zip(digits, _WEIGHTS, strict=True)) + digits[8] * 5 // 10
-    return (10 - total % 10) % 10
+    a, b, c, d, e, f, g, h, i = map(int, first_nine)
+    return -(a + 3 * b + 7 * c + d + 3 * e + 7 * f + g + 3 * h + 5 * i + i * 5 // 10) % 10
 
 
 def parse(text: str) -> str:
@@ -24,7 +23,7 @@ def parse(text: str) -> str:
     Hyphens, blanks and full-width digits are accepted; so is a spreadsheet's number (`1168200276.0`), as long
     as all ten digits are in it.
     """
-    number = _digits(text)
+    number = text if _PLAIN.fullmatch(text) else _digits(text)
     if int(number[:3]) < 101 or number[3:5] == "00" or number[5:9] == "0000":
         raise CodeError(
             "structure",

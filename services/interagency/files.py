@@ -8,12 +8,13 @@ import io
 import re
 import zipfile
 import zlib
+from operator import itemgetter
 from typing import Any
 
 import orjson
 from python_calamine import CalamineError, CalamineWorkbook
 
-from services.interagency.domain.draft import Fault
+from services.interagency.domain.draft import FIELDS, NO_CELLS, Fault, cells_of
 from services.interagency.domain.table import Row, Sheet, Unreadable, columns, known_field, unknown_column
 
 MOST_ROWS = 100_000
@@ -89,15 +90,16 @@ def _table(records: list[list[str]]) -> Sheet:
     sheet = Sheet([])
     fields = columns(records[start], sheet.notes)
     width = len(fields)
-    places = [(place, name) for place, name in enumerate(fields) if name]
+    # A field without a column is read from one empty cell put behind each record.
+    in_order = itemgetter(*(fields.index(name) if name in fields else width for name in FIELDS))
     for number, record in enumerate(records[start + 1 :], start=start + 2):
         if len(record) == width:
-            values = {name: record[place] for place, name in places}
-            if not any(values.values()) and not any(cell.strip() for cell in record):
-                continue
-            sheet.rows.append(Row(number, values))
+            record.append("")
+            cells = in_order(record)
+            if cells[0] or any(cell.strip() for cell in record):
+                sheet.rows.append(Row(number, cells))
         elif any(cell.strip() for cell in record):
-            sheet.rows.append(Row(number, {}, (_ragged(len(record), width),)))
+            sheet.rows.append(Row(number, NO_CELLS, (_ragged(len(record), width),)))
     return sheet
 
 
@@ -118,11 +120,11 @@ def _ndjson(text: str) -> Sheet:
             value = orjson.loads(line)
         except orjson.JSONDecodeError as error:
             fault = Fault("row", "json", "이 줄은 JSON이 아닙니다.", f"This line is not JSON: {error}"[:200])
-            sheet.rows.append(Row(number, {}, (fault,)))
+            sheet.rows.append(Row(number, NO_CELLS, (fault,)))
             continue
         if not isinstance(value, dict):
             fault = Fault("row", "json-object", "이 줄은 JSON 객체가 아닙니다.", "This line is not a JSON object.")
-            sheet.rows.append(Row(number, {}, (fault,)))
+            sheet.rows.append(Row(number, NO_CELLS, (fault,)))
             continue
         sheet.rows.append(_object(number, value, unknown))
     sheet.notes.extend(unknown_column(name) for name in sorted(unknown))
@@ -140,7 +142,7 @@ def _object(number: int, value: dict[str, Any], unknown: set[str]) -> Row:
             faults.append(Fault(name, "not-plain", "글자나 숫자여야 합니다.", "Text or a number is needed."))
         elif item is not None:
             values[name] = _cell(item)
-    return Row(number, values, tuple(faults))
+    return Row(number, cells_of(values), tuple(faults))
 
 
 def _cell(value: Any) -> str:

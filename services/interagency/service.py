@@ -1,11 +1,11 @@
 """Use cases: refer companies, register them, move referrals along as the other services speak."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from libs.common.crypto import Keyring
 from libs.common.db import Tx
-from libs.common.rows import insert_new, insert_rows, update_rows, upsert_rows
+from libs.common.rows import insert_new, insert_rows, insert_stream, update_rows, upsert_rows
 from libs.contracts.diagnosis import AssessmentCompletedV1
 from libs.contracts.interagency import (
     CompanyProfile,
@@ -72,14 +72,22 @@ async def refer(tx: Tx, draft: Draft, agency: str, keyring: Keyring) -> tuple[st
     return str(row["referral_id"]), True
 
 
-async def store_batch(tx: Tx, batch_id: str, agency: str, rows: list[dict[str, Any]], report: Any) -> None:
+Accepted = Sequence[tuple[int, Draft]]
+"""Row number and draft of what a file may add."""
+
+
+async def store_batch(tx: Tx, batch_id: str, agency: str, accepted: Accepted, keyring: Keyring, report: Any) -> None:
     """All accepted rows of a file in one go; `register_waiting` registers their companies afterwards."""
-    if rows:
-        first = await store.take_numbers(tx.conn, len(rows))
-        for number, row in enumerate(rows, start=first):
-            row["change_no"] = number
-            row["batch_id"] = batch_id
-        await insert_rows(tx.conn, store.referrals, rows)
+    if accepted:
+        first = await store.take_numbers(tx.conn, len(accepted))
+
+        def rows() -> Iterator[dict[str, Any]]:
+            for change_no, (number, draft) in enumerate(accepted, start=first):
+                row = referral_row(draft, agency, f"{batch_id}.{number}", keyring, tx)
+                row["batch_id"], row["row_number"], row["change_no"] = batch_id, number, change_no
+                yield row
+
+        await insert_stream(tx.conn, store.referrals, rows())
     batch = {"batch_id": batch_id, "agency": agency, "report": report, "created_at": tx.now}
     await insert_rows(tx.conn, store.batches, [batch])
     tx.signal("unregistered", batch_id)
@@ -220,7 +228,7 @@ def _draft(row: Mapping[str, Any]) -> Draft:
         )
     names = ("business_number", "company_name", "ksic_version", "ksic_code", "region_code", "given_region")
     known = {name: row[name] for name in (*names, "headcount", "size_class", "programme")}
-    return Draft(**known, score=score, contact_email=None)
+    return Draft(**known, score=score, contact_email=None, notes=())
 
 
 async def _apply(tx: Tx, changes: Mapping[str, dict[str, Any]], newer: str) -> None:

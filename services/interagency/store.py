@@ -1,6 +1,6 @@
 """Tables and queries of interagency."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +25,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.columns import Json, UtcTime
-from libs.common.rows import insert_new
+from libs.common.rows import among, insert_new
 from libs.common.tables import kit_tables
 
 metadata = MetaData()
@@ -58,7 +58,7 @@ referrals = Table(
     Column("agency", Text, nullable=False),
     Column("programme", Text, nullable=False),
     Column("business_number", Text, nullable=False),
-    Column("company_id", Text, index=True),
+    Column("company_id", Text),
     Column("batch_id", Text),
     Column("row_number", Integer),
     Column("company_name", Text, nullable=False),
@@ -80,7 +80,12 @@ referrals = Table(
     Column("changed_at", UtcTime, nullable=False),
     UniqueConstraint("business_number", "agency", "programme"),
     Index("referrals_changes", "change_no"),
-    Index("referrals_of_agency", "agency", "change_no"),
+    Index(
+        "referrals_of_company",
+        "company_id",
+        sqlite_where=Column("company_id").is_not(None),
+        postgresql_where=Column("company_id").is_not(None),
+    ),
     Index(
         "referrals_unregistered",
         "change_no",
@@ -144,22 +149,16 @@ kit_tables(metadata)
 
 
 async def known_numbers(conn: AsyncConnection, numbers: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for part in _parts(numbers):
-        chosen = select(companies.c.business_number).where(companies.c.business_number.in_(part))
-        found.update(row[0] for row in await conn.execute(chosen))
-    return found
+    number = companies.c.business_number
+    return set(await conn.scalars(select(number).where(among(conn, number, numbers))))
 
 
 async def existing(conn: AsyncConnection, agency: str, numbers: Sequence[str]) -> dict[tuple[str, str], str]:
     """(business_number, programme) → referral_id of what the agency referred before."""
-    found: dict[tuple[str, str], str] = {}
     c = referrals.c
-    for part in _parts(numbers):
-        chosen = select(c.business_number, c.programme, c.referral_id).where(c.agency == agency)
-        rows = await conn.execute(chosen.where(c.business_number.in_(part)))
-        found.update({(row[0], row[1]): row[2] for row in rows})
-    return found
+    chosen = select(c.business_number, c.programme, c.referral_id).where(c.agency == agency)
+    rows = await conn.execute(chosen.where(among(conn, c.business_number, numbers)))
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 async def lock_companies(conn: AsyncConnection, column: Any, keys: Collection[str]) -> dict[str, Record]:
@@ -251,8 +250,3 @@ def _records(result: CursorResult[Any]) -> list[Record]:
 
 def _one(result: CursorResult[Any]) -> Record | None:
     return next(iter(_records(result)), None)
-
-
-def _parts(values: Sequence[str], size: int = 5_000) -> Iterable[Sequence[str]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from libs.common import tables
 from libs.common.kit import Kit
+from libs.reference import business_number
 from services.interagency import service, store
 from services.interagency.app import create_app
 from tests.conftest import ClientFor, Clock, MakeKit
@@ -310,3 +311,14 @@ async def test_an_expired_token_is_refused(msit: httpx.AsyncClient, clock: Clock
 async def test_an_unsigned_token_is_refused(msit: httpx.AsyncClient) -> None:
     answer = await msit.get("/v1/referrals", headers={"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."})
     assert (answer.status_code, answer.json()["type"]) == (401, "urn:ieum:problem:token-invalid")
+
+
+async def test_two_files_with_the_same_companies_at_once_store_each_once(msit: httpx.AsyncClient, kit: Kit) -> None:
+    rows = "".join(f"{business_number.make(n)},이음{n},12110,5,AI 통합 바우처\n" for n in range(300))
+    answers = await asyncio.gather(
+        *(msit.post("/v1/referral-batches", content=HEADER + rows, headers=key(f"f{n}")) for n in range(4))
+    )
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert sum(answer.json()["accepted"] for answer in answers) == 300
+    assert sum(answer.json()["duplicates"] for answer in answers) == 900
+    assert await count(kit, store.referrals) == 300

@@ -10,7 +10,7 @@ import xlsxwriter
 
 from libs.contracts.interagency import ExternalScore
 from services.interagency import files
-from services.interagency.domain.draft import Draft, Fault, Reader
+from services.interagency.domain.draft import Draft, Fault, Reader, cells_of
 from services.interagency.domain.merge import later, profile
 from services.interagency.domain.table import Sheet, Unreadable
 from services.interagency.matrix import load
@@ -38,13 +38,13 @@ def reader(agency: str = "MSIT") -> Reader:
 
 
 def good(**changes: str) -> Draft:
-    outcome = reader().read({**GOOD, **changes})
+    outcome = reader().read(cells_of({**GOOD, **changes}))
     assert isinstance(outcome, Draft), outcome
     return outcome
 
 
 def faults(**changes: str) -> list[tuple[str, str]]:
-    outcome = reader().read({**GOOD, **changes})
+    outcome = reader().read(cells_of({**GOOD, **changes}))
     assert not isinstance(outcome, Draft)
     assert all(fault.ko and fault.en for fault in outcome)
     return [(fault.field, fault.code) for fault in outcome]
@@ -139,7 +139,7 @@ def test_what_was_understood_is_told() -> None:
 
 
 def test_a_split_region_names_the_new_codes() -> None:
-    outcome = reader().read({**GOOD, "region_code": "28260"})
+    outcome = reader().read(cells_of({**GOOD, "region_code": "28260"}))
     assert isinstance(outcome, tuple)
     fault = outcome[0]
     assert isinstance(fault, Fault)
@@ -148,7 +148,7 @@ def test_a_split_region_names_the_new_codes() -> None:
 
 
 def test_an_address_is_not_repeated_in_the_report() -> None:
-    outcome = reader().read({**GOOD, "contact_email": "kim.lee@@corp"})
+    outcome = reader().read(cells_of({**GOOD, "contact_email": "kim.lee@@corp"}))
     assert not isinstance(outcome, Draft)
     assert "kim" not in str(outcome)
 
@@ -218,7 +218,7 @@ HEADER: list[object] = ["사업자등록번호", "기업명", "소재지코드",
 def test_the_same_company_comes_in_many_forms(data: bytes, media: str) -> None:
     sheet = files.read(data, media)
     assert len(sheet.rows) == 1
-    draft = reader().read(sheet.rows[0].values)
+    draft = reader().read(sheet.rows[0].cells)
     assert isinstance(draft, Draft)
     assert (draft.business_number, draft.company_name, draft.region_code) == ("1168200276", "이음", "12110")
 

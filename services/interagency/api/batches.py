@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
+from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
 from libs.common.db import Tx
 from libs.common.idempotency import fingerprint, once
 from libs.common.kit import Kit
-from libs.common.problems import Problem, not_found
+from libs.common.problems import Problem, not_found, unavailable
 from libs.common.upload import receive
 from libs.common.web import IdempotencyKey, ReadConn
 from libs.reference.calendar import korean_day
@@ -22,6 +23,7 @@ from services.interagency.domain.draft import Draft, Fault, Reader
 from services.interagency.domain.table import Row, Sheet, Unreadable
 
 router = APIRouter(prefix="/v1/referral-batches", tags=["referral-batches"])
+_TRIES = 5
 MOST_LISTED = 10_000
 """Rows listed in an answer: a wholly wrong file says the same thing every time. Counts stay exact."""
 
@@ -40,46 +42,52 @@ async def refer_file(request: Request, key: IdempotencyKey, caller: Writer, dry_
     now = kit.clock()
     reader = reader_for(request.app.state.matrix, agency, korean_day(now))
     try:
-        sheet, drafts = await asyncio.to_thread(_read, data, media, reader)
+        sheet, drafts = await asyncio.to_thread(read_file, data, media, reader)
     except Unreadable as error:
         fault = error.fault
         errors = [shown.fault(fault)]
         raise Problem(error.status, fault.code, ko=fault.ko, en=fault.en, errors=errors) from error
-    async with kit.db.transaction() as tx:
+    for _ in range(_TRIES):
+        try:
+            async with kit.db.transaction() as tx:
 
-        async def work() -> tuple[int, Any]:
-            report, rows = await _account(tx, kit, agency, sheet, drafts, dry_run)
-            await service.store_batch(tx, report["batch_id"], agency, [] if dry_run else rows, report)
-            return 200, report
+                async def work(tx: Tx = tx) -> tuple[int, Any]:
+                    report, accepted = await account(tx, agency, sheet, drafts, dry_run)
+                    await service.store_batch(tx, report["batch_id"], agency, accepted, kit.keyring, report)
+                    return 200, report
 
-        return await once(tx, caller, key, print_, work)
+                return await once(tx, caller, key, print_, work)
+        except IntegrityError:
+            # Another request referred one of these companies in between: what was new is a duplicate now.
+            continue
+    raise unavailable()
 
 
 Drafts = list[tuple[int, Draft | tuple[Fault, ...]]]
 
 
-def _read(data: bytes, media: str, reader: Reader) -> tuple[Sheet, Drafts]:
+def read_file(data: bytes, media: str, reader: Reader) -> tuple[Sheet, Drafts]:
     sheet = files.read(data, media)
     return sheet, [(row.number, _draft(row, reader)) for row in sheet.rows]
 
 
 def _draft(row: Row, reader: Reader) -> Draft | tuple[Fault, ...]:
-    return row.faults or reader.read(row.values)
+    return row.faults or reader.read(row.cells)
 
 
-async def _account(
-    tx: Tx, kit: Kit, agency: str, sheet: Sheet, drafts: Drafts, dry_run: bool
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What becomes of every row, and the rows to be stored."""
+async def account(
+    tx: Tx, agency: str, sheet: Sheet, drafts: Drafts, dry_run: bool
+) -> tuple[dict[str, Any], list[tuple[int, Draft]]]:
+    """What becomes of every row, and what is to be stored."""
     batch_id = tx.new_id()
     good = [draft for _, draft in drafts if isinstance(draft, Draft)]
-    numbers = sorted({draft.business_number for draft in good})
+    numbers = [draft.business_number for draft in good]
     known = await store.known_numbers(tx.conn, numbers)
     existing: dict[tuple[str, str], str] = await store.existing(tx.conn, agency, numbers)
     first_row: dict[tuple[str, str], int] = {}
     counts: Counter[str] = Counter()
     listed: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
+    accepted: list[tuple[int, Draft]] = []
     for number, draft in drafts:
         if not isinstance(draft, Draft):
             counts["refused"] += 1
@@ -95,9 +103,7 @@ async def _account(
         counts["recognised"] += draft.business_number in known
         if draft.notes:
             _list(listed, number, "accepted", {"notes": [shown.fault(note) for note in draft.notes]})
-        row = service.referral_row(draft, agency, f"{batch_id}.{number}", kit.keyring, tx)
-        row["row_number"] = number
-        rows.append(row)
+        accepted.append((number, draft))
     report = {
         "batch_id": batch_id,
         "dry_run": dry_run,
@@ -108,7 +114,7 @@ async def _account(
         "notes": [shown.fault(note) for note in sheet.notes],
         "links": {"self": f"/v1/referral-batches/{batch_id}", "referrals": f"/v1/referrals?batch_id={batch_id}"},
     }
-    return report, rows
+    return report, [] if dry_run else accepted
 
 
 def _list(listed: list[dict[str, Any]], number: int, result: str, more: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from libs.reference.calendar import korean_day
 from libs.reference.errors import CodeError
 from services.interagency import service, store
 from services.interagency.api import shown
-from services.interagency.domain.draft import Draft, Reader
+from services.interagency.domain.draft import Draft, Reader, cells_of
 from services.interagency.matrix import Matrix
 
 router = APIRouter(prefix="/v1", tags=["referrals"])
@@ -77,7 +77,7 @@ def read_draft(matrix: Matrix, agency: str, body: ReferralIn, tx: Tx) -> Draft:
         values["external_instrument"] = body.score.instrument
         values["external_level"], values["external_levels"] = str(body.score.level), str(body.score.levels)
         values["external_measured_on"] = body.score.measured_on.isoformat() if body.score.measured_on else ""
-    outcome = reader.read(values)
+    outcome = reader.read(cells_of(values))
     if isinstance(outcome, Draft):
         return outcome
     raise invalid([FieldError(fault.field, fault.code, fault.ko, fault.en, fault.value) for fault in outcome])

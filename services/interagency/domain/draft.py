@@ -2,8 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -28,11 +27,17 @@ FIELDS = (
     "external_measured_on",
     "contact_email",
 )
+NO_CELLS = ("",) * len(FIELDS)
 REQUIRED = ("business_number", "company_name", "region_code", "programme")
 
 _EMAIL = re.compile(r"[^@\s,;<>\"']{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _COUNT = re.compile(r"\d{1,3}(,\d{3})+|\d+")
+
+
+def cells_of(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Named text in the order of `FIELDS`."""
+    return tuple(values.get(name, "") for name in FIELDS)
 
 
 class Fault(NamedTuple):
@@ -52,8 +57,7 @@ class Industry(NamedTuple):
     note: Fault | None
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A referral that can be stored. `given_region` is the code as sent, `region_code` the one in force."""
 
     business_number: str
@@ -81,41 +85,49 @@ class Reader:
         self._on, self._programmes = on, programmes
         self._region = lru_cache(50_000)(self._read_region)
         self._industry = lru_cache(50_000)(self._read_industry)
-        self._programme = lru_cache(1_000)(find_programme)
+        self._find = find_programme
+        self._programme = lru_cache(1_000)(self._read_programme)
         self._count = lru_cache(50_000)(_read_count)
+        self._size = lru_cache(50_000)(size.size_class)
 
-    def read(self, row: Mapping[str, str]) -> Outcome:
-        """`row` holds text for the fields of `FIELDS`; missing and empty are the same."""
+    def read(self, cells: Sequence[str]) -> Outcome:
+        """`cells` are text in the order of `FIELDS`; what is missing is empty."""
+        number_, name_, version, code, region_, heads_, programme_, tool, level, levels, day, email_ = cells
         faults: list[Fault] = []
-        notes: list[Fault] = []
-        number = _business_number(row.get("business_number", ""), faults)
-        name = _name(row.get("company_name", ""), faults)
-        region = self._collect(self._region(row.get("region_code", "")), faults)
-        industry = self._collect(self._industry(row.get("ksic_version", ""), row.get("ksic_code", "")), faults)
-        heads = self._collect(self._count("headcount", row.get("headcount", ""), 0, MOST_HEADS), faults)
-        programme = self._find_programme(row.get("programme", ""), faults)
-        score = self._score(row, faults)
-        email = _email(row.get("contact_email", ""), faults)
-        if faults or region is None or programme is None:
+        number = _business_number(number_, faults)
+        name = _name(name_, faults)
+        region = self._region(region_)
+        industry = self._industry(version, code)
+        heads = self._count("headcount", heads_, 0, MOST_HEADS)
+        programme = self._programme(programme_)
+        for found in (region, industry, heads, programme):
+            if isinstance(found, Fault):
+                faults.append(found)
+        score = self._score(tool, level, levels, day, faults) if tool or level or levels or day else None
+        email = _email(email_, faults) if email_ else None
+        if faults or isinstance(region, Fault) or isinstance(programme, Fault):
             return tuple(faults)
-        if region != row["region_code"]:
-            notes.append(_mapped(row["region_code"], region))
+        assert not isinstance(industry, Fault)
+        assert not isinstance(heads, Fault)
+        notes: tuple[Fault, ...] = ()
+        if region != region_:
+            notes += (_mapped(region_, region),)
         if industry and industry.note:
-            notes.append(industry.note)
-        kind = size.size_class(heads, industry.section if industry else None, industry.code[:2] if industry else None)
+            notes += (industry.note,)
+        kind = self._size(heads, industry.section, industry.code[:2]) if industry else self._size(heads, None, None)
         return Draft(
             number,
             name,
             industry.version if industry else None,
             industry.code if industry else None,
             region,
-            row["region_code"],
+            region_,
             heads,
             kind,
             programme,
             score,
             email,
-            tuple(notes),
+            notes,
         )
 
     @staticmethod
@@ -143,22 +155,21 @@ class Reader:
             return Fault(name, error.code, error.ko, error.en, version if name == "ksic_version" else code[:40])
         return _industry_without_version(code)
 
-    def _find_programme(self, text: str, faults: list[Fault]) -> str | None:
+    def _read_programme(self, text: str) -> str | Fault:
         name = unicodedata.normalize("NFC", text).strip()
         if not name:
-            faults.append(Fault("programme", "missing", "사업명이 비어 있습니다.", "The programme is missing."))
-            return None
-        found = self._programme(name)
+            return Fault("programme", "missing", "사업명이 비어 있습니다.", "The programme is missing.")
+        found = self._find(name)
         if found is None:
             ko = f"협업 대상이 아닌 사업입니다. 쓸 수 있는 사업: {self._programmes}"
             en = f"Not a cooperating programme of your ministry. Programmes: {self._programmes}"
-            faults.append(Fault("programme", "unknown-programme", ko, en, name[:80]))
+            return Fault("programme", "unknown-programme", ko, en, name[:80])
         return found
 
-    def _score(self, row: Mapping[str, str], faults: list[Fault]) -> ExternalScore | None:
-        tool = row.get("external_instrument", "").strip()
-        level_text, levels_text = row.get("external_level", "").strip(), row.get("external_levels", "").strip()
-        day_text = row.get("external_measured_on", "").strip()
+    def _score(
+        self, tool: str, level_text: str, levels_text: str, day_text: str, faults: list[Fault]
+    ) -> ExternalScore | None:
+        tool, level_text, levels_text, day_text = (t.strip() for t in (tool, level_text, levels_text, day_text))
         if not (tool or level_text or levels_text or day_text):
             return None
         if not (tool and level_text and levels_text):
@@ -205,7 +216,9 @@ def _business_number(text: str, faults: list[Fault]) -> str:
 
 
 def _name(text: str, faults: list[Fault]) -> str:
-    name = unicodedata.normalize("NFC", text).strip()
+    name = text.strip()
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", name)
     if not name:
         faults.append(Fault("company_name", "missing", "기업명이 비어 있습니다.", "The company name is missing."))
     elif len(name) > LONGEST_NAME or _CONTROL.search(name):

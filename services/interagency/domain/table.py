@@ -30,10 +30,13 @@ _FOLDED = {_IGNORED.sub("", name).casefold(): name for name in FIELDS} | KOREAN
 
 
 class Row(NamedTuple):
-    """`number` counts as a person does: the header is row 1. `faults` are of the row's form, not its content."""
+    """`number` counts as a person does: the header is row 1. `cells` are in the order of `FIELDS`.
+
+    `faults` are of the row's form, not its content.
+    """
 
     number: int
-    values: dict[str, str]
+    cells: tuple[str, ...]
     faults: tuple[Fault, ...] = ()
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "a6d22430acc2"
+revision = "edb0b13c0138"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -141,9 +141,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("business_number", "agency", "programme"),
     )
     with op.batch_alter_table("referrals", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_referrals_company_id"), ["company_id"], unique=False)
         batch_op.create_index("referrals_changes", ["change_no"], unique=False)
-        batch_op.create_index("referrals_of_agency", ["agency", "change_no"], unique=False)
+        batch_op.create_index(
+            "referrals_of_company",
+            ["company_id"],
+            unique=False,
+            sqlite_where=sa.text("company_id IS NOT NULL"),
+            postgresql_where=sa.text("company_id IS NOT NULL"),
+        )
         batch_op.create_index(
             "referrals_unregistered",
             ["change_no"],
@@ -202,9 +207,12 @@ def downgrade() -> None:
             sqlite_where=sa.text("company_id IS NULL"),
             postgresql_where=sa.text("company_id IS NULL"),
         )
-        batch_op.drop_index("referrals_of_agency")
+        batch_op.drop_index(
+            "referrals_of_company",
+            sqlite_where=sa.text("company_id IS NOT NULL"),
+            postgresql_where=sa.text("company_id IS NOT NULL"),
+        )
         batch_op.drop_index("referrals_changes")
-        batch_op.drop_index(batch_op.f("ix_referrals_company_id"))
 
     op.drop_table("referrals")
     with op.batch_alter_table("outbox", schema=None) as batch_op:

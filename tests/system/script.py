@@ -1,0 +1,106 @@
+"""A day in the life of the system, through its gateway, for whichever servers it stands on."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cli.main_job import FILES, SAMPLE
+from services.__main__ import System
+
+PATIENCE = 90.0
+
+
+class Callers:
+    """HTTP clients of the system's own clients, in this process."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app=system.apps["gateway"]), base_url="http://g")
+        self._tokens: dict[str, str] = {}
+        self._keys = 0
+
+    async def call(self, client: str, method: str, path: str, **more: Any) -> httpx.Response:
+        if client not in self._tokens:
+            auth = (client, self._system.credentials[client])
+            answer = await self._http.post("/oauth2/token", data={"grant_type": "client_credentials"}, auth=auth)
+            self._tokens[client] = answer.json()["access_token"]
+        headers = {"Authorization": f"Bearer {self._tokens[client]}", **more.pop("headers", {})}
+        if method == "POST":
+            self._keys += 1
+            headers.setdefault("Idempotency-Key", f"{client}-{self._keys}")
+        return await self._http.request(method, path, headers=headers, timeout=60, **more)
+
+    async def get(self, client: str, path: str, **query: Any) -> Any:
+        answer = await self.call(client, "GET", path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+async def load_courses(callers: Callers) -> Any:
+    data = (SAMPLE / "courses.csv").read_bytes()
+    answer = await callers.call("institution", "POST", "/v1/course-imports?source=ieum", content=data)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def send_files(callers: Callers, folder: Path = SAMPLE) -> list[Any]:
+    reports = []
+    for client, name, media in FILES:
+        data = (folder / name).read_bytes()
+        answer = await callers.call(
+            client, "POST", "/v1/referral-batches", content=data, headers={"Content-Type": media}
+        )
+        assert answer.status_code == 200, answer.text
+        reports.append(answer.json())
+    return reports
+
+
+async def referrals(callers: Callers) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = []
+    after = None
+    while True:
+        page = await callers.get("operator", "/v1/referrals", limit=500, **({"after": after} if after else {}))
+        items.extend(page["items"])
+        after = page["next"]
+        if not page["more"]:
+            return items
+
+
+async def recommendations(callers: Callers, numbers: Sequence[str]) -> dict[str, Any]:
+    found = {}
+    for number in numbers:
+        found[number] = await callers.get("step", f"/v1/recommendations/{number}")
+    return found
+
+
+async def settled(callers: Callers) -> list[dict[str, Any]]:
+    """Waits until every referral has a priced recommendation and nothing moves any more."""
+    before = ""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            items = await referrals(callers)
+            status = await callers.get("operator", "/v1/overview")
+            events = [service["events"] for service in status["services"].values()]
+            quiet = all(not e.get("outbox_unsent") and not e.get("consumer_lag") for e in events)
+            now = json.dumps(items, sort_keys=True)
+            if quiet and now == before and items and all(item["status"] == "recommended" for item in items):
+                return items
+            before = now
+            await asyncio.sleep(0.3)
+
+
+def without_ids(value: Any) -> Any:
+    """The same facts on other servers have other ids and instants; everything else must agree."""
+    if isinstance(value, dict):
+        hidden = ("referral_id", "company_id", "quote_id", "cursor", "received_at", "changed_at", "as_of", "version")
+        return {key: without_ids(item) for key, item in value.items() if key not in (*hidden, "sequence")}
+    if isinstance(value, list):
+        return [without_ids(item) for item in value]
+    return value
