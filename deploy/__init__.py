@@ -1,0 +1,1 @@
+"""The distributed system as processes of this machine: servers, topics, databases, services."""

@@ -1,0 +1,1 @@
+"""The rules of matching: what fits whom, how well, and why. Pure; the day and the weights are arguments."""

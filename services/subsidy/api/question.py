@@ -1,0 +1,128 @@
+"""A question for a price, and everything that can be wrong with it."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from libs.common.problems import FieldError
+from libs.contracts.catalog import AxLevel, Mode
+from libs.contracts.interagency import SizeClass
+from libs.reference import ksic, regions
+from libs.reference.errors import CodeError, shown
+from services.subsidy.domain import PROGRAMMES
+from services.subsidy.domain.facts import MAX_HOURS, MAX_PEOPLE, MAX_WON
+
+Code = Annotated[str, Field(max_length=40, pattern=r"^[^\x00]*$")]
+_MAX_HEADCOUNT = 10_000_000
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+
+class CompanyIn(_In):
+    """`size_class`, or what it follows from: head count and industry. Nothing stated leaves it unknown."""
+
+    size_class: SizeClass | None = None
+    headcount: int | None = None
+    ksic_version: Code | None = None
+    ksic_code: Code | None = None
+    region_code: Code | None = None
+
+
+class CourseIn(_In):
+    """`fee` is 실제 훈련비 per person, `unit_price` 기준단가 per hour, both in won."""
+
+    programme: Code
+    mode: Mode
+    level: AxLevel
+    ai: bool
+    hours: int | None = None
+    fee: int | None = None
+    unit_price: int | None = None
+    institution_region: Code | None = None
+    capacity: int | None = None
+
+
+class QuoteIn(_In):
+    """A question: what does this course cost this company, applying on this day (KST)?"""
+
+    company: CompanyIn = CompanyIn()
+    course: CourseIn
+    people: int
+    applied_on: date
+
+
+def errors(body: QuoteIn) -> list[FieldError]:
+    """Everything wrong with the question at once."""
+    company, course = body.company, body.course
+    found = [
+        _number("company.headcount", company.headcount, 0, _MAX_HEADCOUNT),
+        _number("course.hours", course.hours, 1, MAX_HOURS),
+        _number("course.fee", course.fee, 0, MAX_WON),
+        _number("course.unit_price", course.unit_price, 1, MAX_WON),
+        _number("course.capacity", course.capacity, 1, MAX_PEOPLE),
+        _number("people", body.people, 1, MAX_PEOPLE),
+        _programme(course.programme),
+        _capacity(body.people, course.capacity),
+        _industry(company),
+        _region("company.region_code", company.region_code, body.applied_on),
+        _region("course.institution_region", course.institution_region, body.applied_on),
+    ]
+    return [error for error in found if error is not None]
+
+
+def _number(name: str, value: int | None, least: int, most: int) -> FieldError | None:
+    if value is None or least <= value <= most:
+        return None
+    if value < 0:
+        return FieldError(name, "negative", "음수일 수 없습니다.", "Must not be negative.", value)
+    ko, en = f"{least:,}에서 {most:,} 사이여야 합니다.", f"Must lie between {least:,} and {most:,}."
+    return FieldError(name, "out-of-range", ko, en, value)
+
+
+def _programme(programme: str) -> FieldError | None:
+    if programme in PROGRAMMES:
+        return None
+    ko = f"없는 훈련사업입니다: {shown(programme)}. P1–P28, 훈련사업 코드(예: C0041T), KMOOC 가운데 하나로 적어 주세요."
+    en = f"Unknown programme {shown(programme)}: use P1–P28 of the plan, a scheme code such as C0041T, or KMOOC."
+    return FieldError("course.programme", "programme-unknown", ko, en, programme)
+
+
+def _capacity(people: int, capacity: int | None) -> FieldError | None:
+    if capacity is None or capacity < 1 or people <= capacity:
+        return None
+    ko = f"인원 {people:,}명이 정원 {capacity:,}명을 넘습니다."
+    return FieldError("people", "over-capacity", ko, f"{people:,} people exceed the capacity of {capacity:,}.", people)
+
+
+def _industry(company: CompanyIn) -> FieldError | None:
+    """An industry that cannot be read would silently leave the size class unknown."""
+    if company.ksic_code is None:
+        return None
+    if company.ksic_version is None:
+        ko, en = "업종코드의 차수(10 또는 11)를 함께 적어 주세요.", "State the revision of the code, 10 or 11."
+        return FieldError("company.ksic_version", "missing", ko, en)
+    try:
+        ksic.parse(company.ksic_code, ksic.parse_version(company.ksic_version))
+    except CodeError as error:
+        return FieldError("company.ksic_code", error.code, error.ko, error.en, company.ksic_code)
+    return None
+
+
+def _region(name: str, code: str | None, on: date) -> FieldError | None:
+    """Codes are those of the date; one that is not in force then is answered with those that are."""
+    if code is None:
+        return None
+    try:
+        found = regions.candidates(code, on)
+        if any(region.code == code or region.sido == code for region in found):
+            return None
+        regions.resolve(code, on)
+    except CodeError as error:
+        return FieldError(name, f"region-{error.code}", error.ko, error.en, code)
+    instead = ", ".join(f"{region.code} {region.full_name}" for region in found)
+    ko = f"지역 코드 {shown(code)}은(는) {on}에 쓰이지 않습니다. 그날의 코드: {instead}"
+    en = f"Region code {shown(code)} is not in force on {on}; in force then: {instead}"
+    return FieldError(name, "region-not-in-force", ko, en, code)

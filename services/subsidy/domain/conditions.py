@@ -1,0 +1,132 @@
+"""Who may use which line (지원 요건): each refusal says why, and what would change it."""
+
+from collections.abc import Callable, Mapping
+
+from libs.contracts.diagnosis import Reason
+from services.subsidy.domain.facts import Facts, Place
+from services.subsidy.domain.policy import PolicyError, Snapshot
+
+_P7 = "plan:IV-②-p.7"
+_TABLE = "고용보험법 시행령 제12조 별표 1"
+
+NOT_SME = Reason(
+    code="not-sme",
+    ko="중소기업(우선지원대상기업) 노동자만 받을 수 있습니다. 우선지원대상기업으로 인정되면 받을 수 있습니다.",
+    en="For workers of SMEs (우선지원대상기업) only; available once the firm is recognised as one.",
+    citation=_P7,
+)
+SIZE_UNKNOWN = Reason(
+    code="size-class-unknown",
+    ko="기업 규모(우선지원대상기업 여부)를 알 수 없습니다. 상시근로자 수와 업종을 알려 주시면 계산됩니다.",
+    en="The size class is not known; with head count and industry it can be priced.",
+    citation=_TABLE,
+)
+NOT_AI = Reason(
+    code="not-ai",
+    ko="AI 훈련과정이 아닙니다. AI 과정을 고르면 받을 수 있습니다.",
+    en="Not an AI course; available for AI courses.",
+    citation=_P7,
+)
+NOT_BEGINNER = Reason(
+    code="not-beginner",
+    ko="초급 과정이 아닙니다. 초급 과정을 고르면 받을 수 있습니다.",
+    en="Not a beginner course; available for beginner courses.",
+    citation=_P7,
+)
+NOT_INTERMEDIATE = Reason(
+    code="not-intermediate",
+    ko="중급 과정이 아닙니다. 중급 과정을 고르면 받을 수 있습니다.",
+    en="Not an intermediate course; available for intermediate courses.",
+    citation=_P7,
+)
+NOT_REMOTE = Reason(
+    code="not-remote",
+    ko="온라인(원격) 과정이 아닙니다. 원격 과정을 고르면 받을 수 있습니다.",
+    en="Not an online course; available for remote courses.",
+    citation=_P7,
+)
+PLACE_UNKNOWN = Reason(
+    code="region-missing",
+    ko="지역을 알 수 없습니다. 시군구 코드를 알려 주시면 계산됩니다.",
+    en="The region is not known; with its code (시군구) it can be priced.",
+    citation=_P7,
+)
+FEE_UNKNOWN = Reason(
+    code="fee-unset",
+    ko="훈련비를 알 수 없습니다. 훈련기관이 1인당 훈련비를 적어야 합니다.",
+    en="The training fee is not known; the training institution must state it per person.",
+)
+HOURS_UNKNOWN = Reason(
+    code="hours-unset",
+    ko="훈련시간을 알 수 없습니다. 훈련기관이 1인당 총 훈련시간을 적어야 합니다.",
+    en="The training hours are not known; the training institution must state them.",
+)
+OUT_OF_RANGE = Reason(
+    code="out-of-range",
+    ko="훈련비·기준단가·훈련시간·인원 가운데 음수이거나 지나치게 큰 값이 있습니다. 훈련기관이 고쳐야 합니다.",
+    en="Fee, unit price, hours or people are negative or far too large; the training institution must correct them.",
+)
+
+
+def _sme(facts: Facts, snapshot: Snapshot) -> Reason | None:
+    if facts.size_class is None:
+        return SIZE_UNKNOWN
+    return None if facts.size_class == snapshot.get("common.sme").value else NOT_SME
+
+
+def _size(facts: Facts, _snapshot: Snapshot) -> Reason | None:
+    return SIZE_UNKNOWN if facts.size_class is None else None
+
+
+def _ai(facts: Facts, _snapshot: Snapshot) -> Reason | None:
+    return None if facts.ai else NOT_AI
+
+
+def _beginner(facts: Facts, _snapshot: Snapshot) -> Reason | None:
+    return None if facts.level == "beginner" else NOT_BEGINNER
+
+
+def _intermediate(facts: Facts, _snapshot: Snapshot) -> Reason | None:
+    return None if facts.level == "intermediate" else NOT_INTERMEDIATE
+
+
+def _remote(facts: Facts, _snapshot: Snapshot) -> Reason | None:
+    return None if facts.mode == "remote" else NOT_REMOTE
+
+
+def _place(facts: Facts, snapshot: Snapshot) -> Reason | None:
+    place = rate_place(facts, snapshot)
+    return PLACE_UNKNOWN if place is None else place.problem
+
+
+def rate_place(facts: Facts, snapshot: Snapshot) -> Place | None:
+    """The place whose tier sets the rate of M5 (사업장 소재지)."""
+    return facts.workplace if snapshot.get("P10.rate_place").value == "workplace" else facts.institution
+
+
+CONDITIONS: Mapping[str, Callable[[Facts, Snapshot], Reason | None]] = {
+    "sme": _sme,
+    "size": _size,
+    "ai": _ai,
+    "beginner": _beginner,
+    "intermediate": _intermediate,
+    "remote": _remote,
+    "place": _place,
+}
+
+_NOT_KNOWN = {SIZE_UNKNOWN.code, PLACE_UNKNOWN.code}
+
+
+def is_gap(reason: Reason) -> bool:
+    """Whether something is not known, rather than refused."""
+    return reason.code in _NOT_KNOWN or reason.code.startswith("region-")
+
+
+def missing(facts: Facts) -> tuple[Reason, ...]:
+    """What the training institution has not stated."""
+    gaps = ((facts.fee, FEE_UNKNOWN), (facts.hours, HOURS_UNKNOWN))
+    return tuple(reason for value, reason in gaps if value is None)
+
+
+def reason_of(error: PolicyError) -> Reason:
+    return Reason(code=error.code, ko=error.ko, en=error.en, citation=error.citation)

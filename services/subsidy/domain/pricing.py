@@ -1,0 +1,89 @@
+"""How the won comes about (지원금 산정): pure functions of facts and policy, in integers.
+
+    한도             = 기준단가 × 훈련시간 × 배수
+    지원대상 훈련비  = min(실제 훈련비, 한도)                          per person
+    지원금           = 지원대상 훈련비 × 지원율 × 인원                cut below 10 won, once
+    자부담           = 실제 훈련비 × 인원 − 지원금
+
+Multiples and rates are decimals held as whole numbers over a power of ten, so that nothing is rounded before the one
+cut (국고금 관리법 제47조).
+"""
+
+from typing import NamedTuple
+
+from libs.contracts.diagnosis import Reason
+from services.subsidy.domain.conditions import OUT_OF_RANGE, missing
+from services.subsidy.domain.facts import Facts, in_range
+from services.subsidy.domain.policy import Snapshot
+from services.subsidy.domain.programmes import PROGRAMMES, unknown
+from services.subsidy.domain.terms import Payable, Terms, settle
+
+
+class Amounts(NamedTuple):
+    """A line worked out. `cap` and `eligible` are won per person times `scale` of the multiple; `exact` is the support
+    before the cut times the scales of multiple and rate."""
+
+    payable: Payable
+    unit_price: int
+    cap: int
+    eligible: int
+    exact: int
+    support: int
+
+
+class Quote(NamedTuple):
+    """The outcome for all people together: `cost = support + self_pay` where it is "quoted".
+
+    `chosen` is None for free courses and where there is no price; `others` are the paying lines not chosen.
+    """
+
+    outcome: str
+    facts: Facts
+    snapshot: Snapshot
+    terms: Terms | None
+    cost: int | None = None
+    support: int | None = None
+    self_pay: int | None = None
+    chosen: Amounts | None = None
+    others: tuple[Amounts, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+
+def price(facts: Facts, snapshot: Snapshot) -> Quote:
+    """The best legal price; of competing lines only the one with the largest support applies (common.one_support)."""
+    if facts.programme not in PROGRAMMES:
+        return Quote("unpriced", facts, snapshot, None, reasons=(unknown(facts.programme),))
+    if not in_range(facts):
+        return Quote("unpriced", facts, snapshot, None, reasons=(OUT_OF_RANGE,))
+    terms = settle(facts, snapshot)
+    fee, hours = facts.fee, facts.hours
+    if fee is None and terms.fee is not None:
+        fee = int(terms.fee.value)
+    if fee == 0:
+        return Quote("quoted", facts, snapshot, terms, 0, 0, 0)
+    if not terms.payable:
+        gaps = missing(facts) if terms.refused and terms.outcome == "unpriced" else ()
+        return Quote(terms.outcome, facts, snapshot, terms, reasons=terms.reasons + gaps)
+    if fee is None or hours is None:
+        return Quote("unpriced", facts, snapshot, terms, reasons=missing(facts))
+    worked = [work_out(payable, facts.unit_price, hours, fee, facts.people) for payable in terms.payable]
+    best = worked[0]
+    for other in worked:
+        if other.support > best.support:
+            best = other
+    others = tuple([other for other in worked if other is not best])
+    cost = fee * facts.people
+    return Quote("quoted", facts, snapshot, terms, cost, best.support, cost - best.support, best, others)
+
+
+def work_out(payable: Payable, stated: int | None, hours: int, fee: int, people: int) -> Amounts:
+    """One line's support in won: plan:IV-①-p.4 (M1), plan:IV-②-p.7 (M3, M4, M5), 사업주훈련 for the rest."""
+    given = payable.unit_price
+    unit_price = stated if stated is not None or given is None else given.whole
+    assert unit_price is not None
+    multiple, rate, cut = payable.multiple, payable.rate, payable.cut.whole
+    cap = unit_price * hours * multiple.whole
+    eligible = min(fee * multiple.scale, cap)
+    exact = eligible * rate.whole * people
+    support = exact // (multiple.scale * rate.scale * cut) * cut
+    return Amounts(payable, unit_price, cap, eligible, exact, support)

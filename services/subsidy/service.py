@@ -1,0 +1,197 @@
+"""Use cases of subsidy: price a company's list, answer a question, give a receipt again."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+import orjson
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.db import Tx
+from libs.contracts.matching import CompanyFacts, CourseOffer, RecommendationUpdatedV1
+from libs.contracts.subsidy import Price, QuoteIssuedV1
+from libs.reference.calendar import korean_day
+from services.subsidy import store
+from services.subsidy.domain import (
+    FORMULAS,
+    RULES,
+    Facts,
+    Policy,
+    Quote,
+    citations,
+    from_json,
+    parse,
+    place,
+    render,
+    size_of,
+    to_json,
+)
+
+_QUOTES = uuid.UUID("3f0f5f0e-6f0c-5c5e-9d43-6a7f0c1f2b7d")
+
+
+class Desk:
+    """The policy that is quoted by, and the older editions that stored quotes rest on."""
+
+    def __init__(self, label: str, documents: dict[str, Any]) -> None:
+        """Raises `PolicyInvalid`: a service whose policy cannot be read does not start."""
+        self.documents = documents
+        self.policy = parse(label, documents)
+        self._editions: dict[str, Policy] = {self.policy.version: self.policy}
+        self._kept = False
+
+    def quotable(self, on: date) -> bool:
+        """Whether this edition holds a policy for the day."""
+        return self.policy.dates[0] <= on
+
+    async def keep(self, tx: Tx) -> None:
+        """Stores the edition with the first quote that rests on it."""
+        if not self._kept:
+            await store.keep_policy(tx.conn, self.policy.version, self.policy.label, self.documents, tx.now)
+            tx.after_commit(self._remember)
+
+    def _remember(self) -> None:
+        self._kept = True
+
+    async def edition(self, conn: AsyncConnection, version: str) -> Policy:
+        """The edition of a stored quote, whatever the files say by now."""
+        known = self._editions.get(version)
+        if known is None:
+            row = await store.policy(conn, version)
+            assert row is not None, "a quote is stored after its policy, in one transaction"
+            known = self._editions[version] = parse(row["label"], row["documents"])
+        return known
+
+
+async def price_lists(tx: Tx, desk: Desk, seen: Iterable[RecommendationUpdatedV1]) -> None:
+    """Prices the newest list of each company for one person, applying today (견적).
+
+    A list not newer than the last one priced has no effect.
+    """
+    newest: dict[str, RecommendationUpdatedV1] = {}
+    for event in seen:
+        if event.company_id not in newest or event.version > newest[event.company_id].version:
+            newest[event.company_id] = event
+    done = await store.priced(tx.conn, list(newest))
+    wanted = [event for event in newest.values() if event.version > done.get(event.company_id, 0)]
+    if not wanted:
+        return
+    await desk.keep(tx)
+    today = korean_day(tx.now)
+    quoted: dict[str, dict[str, Any]] = {}
+    lists: list[dict[str, Any]] = []
+    head = {"applied_on": today, "policy_version": desk.policy.version}
+    for event in wanted:
+        prices = _price_list(tx, desk.policy, event, today, quoted)
+        lists.append({"company_id": event.company_id, "version": event.version, **head})
+        tx.emit(
+            QuoteIssuedV1(
+                company_id=event.company_id,
+                recommendation_version=event.version,
+                policy_version=desk.policy.version,
+                applied_on=today,
+                prices=tuple(prices),
+                issued_at=tx.now,
+            )
+        )
+    await store.write(tx.conn, list(quoted.values()), lists)
+
+
+def _price_list(
+    tx: Tx, policy: Policy, event: RecommendationUpdatedV1, today: date, quoted: dict[str, dict[str, Any]]
+) -> list[Price]:
+    """`quoted` gains the rows to store, by quote id."""
+    size = size_of(*_size_facts(event.company))
+    prices: dict[str, Price] = {}
+    for offer in event.offers:
+        facts = offered(event.company, offer, size, today)
+        quote = FORMULAS[RULES](facts, policy.at(today))
+        subject = f"{event.company_id}|{event.version}|{offer.course_id}|{offer.session_no}"
+        quote_id = identify(subject, today, policy.version)
+        row = _row(tx, quote_id, quote, today, policy.version)
+        row |= {"company_id": event.company_id, "list_version": event.version}
+        row |= {"course_id": offer.course_id, "session_no": offer.session_no}
+        quoted[quote_id] = row
+        prices[quote_id] = _price(offer, quote_id, quote)
+    return list(prices.values())
+
+
+def offered(company: CompanyFacts, offer: CourseOffer, size: tuple[str | None, str], on: date) -> Facts:
+    """What the price of an offer depends on, for one person."""
+    size_class, basis = size
+    return Facts(
+        programme=offer.programme,
+        mode=offer.mode,
+        level=offer.level,
+        ai=offer.ai,
+        hours=offer.hours,
+        fee=offer.fee,
+        unit_price=offer.unit_price,
+        people=1,
+        size_class=size_class,
+        size_basis=basis,
+        workplace=place(company.region_code, on),
+        institution=place(offer.institution_region, on) if offer.institution_region else None,
+    )
+
+
+def _size_facts(company: CompanyFacts) -> tuple[str | None, int | None, str | None, str | None]:
+    return company.size_class, company.headcount, company.ksic_version, company.ksic_code
+
+
+def _price(offer: CourseOffer, quote_id: str, quote: Quote) -> Price:
+    return Price(
+        course_id=offer.course_id,
+        session_no=offer.session_no,
+        quote_id=quote_id,
+        outcome=quote.outcome,
+        cost=quote.cost,
+        support=quote.support,
+        self_pay=quote.self_pay,
+        rule_ids=quote.chosen.payable.line.rules if quote.chosen else (),
+        citations=citations(quote),
+        reasons=quote.reasons,
+    )
+
+
+def _row(tx: Tx, quote_id: str, quote: Quote, on: date, policy_version: str) -> dict[str, Any]:
+    return {
+        "quote_id": quote_id,
+        "company_id": None,
+        "list_version": None,
+        "course_id": None,
+        "session_no": None,
+        "applied_on": on,
+        "policy_version": policy_version,
+        "rules": RULES,
+        "facts": to_json(quote.facts),
+        "outcome": quote.outcome,
+        "cost": quote.cost,
+        "support": quote.support,
+        "self_pay": quote.self_pay,
+        "issued_at": tx.now,
+    }
+
+
+def identify(subject: str, on: date, policy_version: str) -> str:
+    """The same question under the same policy has the same id."""
+    return str(uuid.uuid5(_QUOTES, f"{subject}|{on}|{policy_version}"))
+
+
+async def answer(tx: Tx, desk: Desk, facts: Facts, on: date) -> bytes:
+    """Prices stated facts and stores the quote; gives the receipt as JSON. Raises `NoPolicyYet`."""
+    quote = FORMULAS[RULES](facts, desk.policy.at(on))
+    quote_id = identify(repr(facts), on, desk.policy.version)
+    await desk.keep(tx)
+    await store.keep_answer(tx.conn, _row(tx, quote_id, quote, on, desk.policy.version))
+    return render(quote, quote_id)
+
+
+async def receipt(conn: AsyncConnection, desk: Desk, row: RowMapping) -> bytes:
+    """The receipt of a stored quote, worked out again from its own facts, policy and version of the rules."""
+    policy = await desk.edition(conn, row["policy_version"])
+    quote = FORMULAS[row["rules"]](from_json(row["facts"]), policy.at(row["applied_on"]))
+    subject = {name: row[name] for name in ("company_id", "list_version", "course_id", "session_no")}
+    return orjson.dumps(subject | {"issued_at": row["issued_at"]})[:-1] + b"," + render(quote, row["quote_id"])[1:]

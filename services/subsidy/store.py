@@ -1,0 +1,97 @@
+"""Tables and queries of subsidy: quotes with what they rest on, and every edition of the policy that priced one."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Date, Index, Integer, MetaData, RowMapping, Table, Text, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.columns import Json, UtcTime
+from libs.common.rows import among, insert_new, insert_rows, upsert_rows
+from libs.common.tables import kit_tables
+
+metadata = MetaData()
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("policy_version", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("documents", Json, nullable=False),
+    Column("kept_at", UtcTime, nullable=False),
+)
+"""Each edition whole, so that a quote can be worked out again after the files have changed."""
+
+quotes = Table(
+    "quotes",
+    metadata,
+    Column("quote_id", Text, primary_key=True),
+    Column("company_id", Text),
+    Column("list_version", Integer),
+    Column("course_id", Text),
+    Column("session_no", Integer),
+    Column("applied_on", Date, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("rules", Integer, nullable=False),
+    Column("facts", Json, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("cost", BigInteger),
+    Column("support", BigInteger),
+    Column("self_pay", BigInteger),
+    Column("issued_at", UtcTime, nullable=False),
+    Index("quotes_by_company", "company_id", "list_version"),
+)
+"""`facts` are frozen as they were; with policy, date and version of the rules they give the receipt again.
+Without a company it was a question asked through the API."""
+
+lists = Table(
+    "lists",
+    metadata,
+    Column("company_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("applied_on", Date, nullable=False),
+)
+"""The newest list of each company that has been priced."""
+
+kit_tables(metadata)
+
+
+async def priced(conn: AsyncConnection, company_ids: Sequence[str]) -> dict[str, int]:
+    """Company → version of its list that has prices."""
+    wanted = select(lists.c.company_id, lists.c.version).where(among(conn, lists.c.company_id, company_ids))
+    return {row.company_id: row.version for row in await conn.execute(wanted)}
+
+
+async def write(
+    conn: AsyncConnection, quoted: Sequence[Mapping[str, Any]], newest: Sequence[Mapping[str, Any]]
+) -> None:
+    """The quotes of lists that were not priced before."""
+    await insert_rows(conn, quotes, quoted)
+    await upsert_rows(conn, lists, newest, key="company_id", newer="version")
+
+
+async def keep_answer(conn: AsyncConnection, row: Mapping[str, Any]) -> None:
+    """A quote that is there already stays as it is: its id is made of everything it rests on."""
+    await insert_new(conn, quotes, [row], key="quote_id")
+
+
+async def keep_policy(conn: AsyncConnection, version: str, label: str, documents: Any, now: datetime) -> None:
+    row = {"policy_version": version, "label": label, "documents": documents, "kept_at": now}
+    await insert_new(conn, policies, [row], key="policy_version")
+
+
+async def policy(conn: AsyncConnection, version: str) -> RowMapping | None:
+    return (await conn.execute(select(policies).where(policies.c.policy_version == version))).mappings().one_or_none()
+
+
+async def quote(conn: AsyncConnection, quote_id: str) -> RowMapping | None:
+    return (await conn.execute(select(quotes).where(quotes.c.quote_id == quote_id))).mappings().one_or_none()
+
+
+async def counts(conn: AsyncConnection) -> dict[str, int]:
+    rows = await conn.execute(select(quotes.c.outcome, func.count()).group_by(quotes.c.outcome))
+    found: dict[str, int] = {row[0]: row[1] for row in rows}
+    companies = await conn.scalar(select(func.count()).select_from(lists))
+    return {"quotes": sum(found.values()), **found, "companies_priced": companies or 0}
