@@ -43,8 +43,13 @@ class Bus(Protocol):
     async def publish(self, messages: Sequence[Message]) -> None:
         """Returns once all are durable. If it raises, any of them may be: publish again, in the same order."""
 
-    async def consume(self, group: str, topics: Sequence[str], handle: Handle, max_batch: int = 500) -> None:
-        """Runs until cancelled. If `handle` raises, the same messages come again after a pause."""
+    async def consume(
+        self, group: str, topics: Sequence[str], handle: Handle, max_batch: int = 500, gather: float = 0.0
+    ) -> None:
+        """Runs until cancelled. If `handle` raises, the same messages come again after a pause.
+
+        `gather` is how many seconds to let messages collect between two batches.
+        """
 
     async def reachable(self) -> bool: ...
 

@@ -117,7 +117,9 @@ class EventLog:
         for waker in self._wakers:
             waker.set()
 
-    async def consume(self, group: str, topics: Sequence[str], handle: Handle, max_batch: int = 500) -> None:
+    async def consume(
+        self, group: str, topics: Sequence[str], handle: Handle, max_batch: int = 500, gather: float = 0.0
+    ) -> None:
         member = _Member(self, group, tuple(topics), max_batch)
         self._wakers.add(member.wake)
         keeper = asyncio.create_task(member.keep_alive())
@@ -125,6 +127,7 @@ class EventLog:
             await member.join()
             while True:
                 await member.step(handle)
+                await asyncio.sleep(gather)
         finally:
             keeper.cancel()
             with suppress(asyncio.CancelledError):

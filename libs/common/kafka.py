@@ -18,7 +18,7 @@ from libs.common.bus import Delivery, Handle, Message
 from libs.common.crash import crash_point
 
 _log = structlog.get_logger()
-_COMMIT_EVERY = 0.2
+_COMMIT_EVERY = 0.5
 _STUCK_AFTER = 60.0
 
 
@@ -67,10 +67,12 @@ class KafkaBus:
             await producer.stop()
             raise
 
-    async def consume(self, group: str, topics: Sequence[str], handle: Handle, max_batch: int = 500) -> None:
+    async def consume(
+        self, group: str, topics: Sequence[str], handle: Handle, max_batch: int = 500, gather: float = 0.0
+    ) -> None:
         pause = 0.2
         while True:
-            member = _Member(self._consumer(group, max_batch), handle, max_batch)
+            member = _Member(self._consumer(group, max_batch), handle, max_batch, gather)
             self._members[group] = member
             try:
                 await member.run(topics)
@@ -129,8 +131,9 @@ class _Stuck(Exception):
 class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
     """One membership of a group: poll, handle, commit."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, handle: Handle, max_batch: int) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, handle: Handle, max_batch: int, gather: float) -> None:
         self._consumer = consumer
+        self._gather = gather
         self._handle = handle
         self._max_batch = max_batch
         self._next: dict[TopicPartition, int] = {}
@@ -146,6 +149,7 @@ class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
             got = await self._consumer.getmany(timeout_ms=wait, max_records=self._max_batch)
             if got:
                 await self._handle_batch(got)
+                await asyncio.sleep(self._gather)
             self._check_stuck()
             if self._uncommitted and time.monotonic() - self._committed_at >= _COMMIT_EVERY:
                 await self._commit()

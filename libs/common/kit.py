@@ -71,6 +71,7 @@ class Kit:
             relay = self._relay
             self._signals.relay_is_here = lambda: relay.leads
         self._consumer: Consumer | None = None
+        self._gather = 0.0
         self._checks: dict[str, Check] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._parts: tuple[Sequence[Background], Sequence[Background]] = ((), ())
@@ -151,12 +152,17 @@ class Kit:
         on_start: Sequence[Background] = (),
         checks: Mapping[str, Check] | None = None,
         counts: Counts | None = None,
+        gather: float = 0.0,
         openapi_url: str | None = "/openapi.json",
         max_body_size: int = 40 * 1024 * 1024,
     ) -> FastAPI:
-        """The service's application. `metadata` is given by services with a database."""
+        """The service's application. `metadata` is given by services with a database.
+
+        `gather` seconds of events are handled together where nobody waits for a single one.
+        """
         if handlers:
             self._consumer = Consumer(self.name, self.db, handlers, self.tracer)
+            self._gather = gather
         if metadata is not None:
             self._checks["database"] = self.db.reachable
             self._checks["migrations"] = self._migrated
@@ -223,7 +229,9 @@ class Kit:
             self._spawn("relay", self._relay.run)
         if self._consumer is not None:
             consumer, bus = self._consumer, self.bus
-            self._spawn("consumer", lambda: bus.consume(self.name, consumer.topics, consumer.handle))
+            self._spawn(
+                "consumer", lambda: bus.consume(self.name, consumer.topics, consumer.handle, gather=self._gather)
+            )
         for number, work in enumerate(background):
             self._spawn(f"background-{number}", lambda work=work: work(self))  # type: ignore[misc]
 

@@ -59,8 +59,13 @@ def invalid(errors: Sequence[FieldError]) -> Problem:
         "invalid-input",
         ko=f"입력값 {len(errors)}곳을 고쳐 주세요.",
         en=f"Please correct {len(errors)} field(s).",
-        errors=[{key: value for key, value in asdict(e).items() if value is not None} for e in errors],
+        errors=[{key: _shown(value) for key, value in asdict(e).items() if value is not None} for e in errors],
     )
+
+
+def _shown(value: Any) -> Any:
+    """JSON numbers of this answer have 64 bits; what was sent may have more."""
+    return str(value) if isinstance(value, int) and value.bit_length() > 63 else value
 
 
 def not_found(what_ko: str, what_en: str) -> Problem:

@@ -89,9 +89,9 @@ class Relay:
         crash_point("relay.before_publish")
         await self.bus.publish([to_message(row, self.source) for row in rows])  # type: ignore[arg-type]
         crash_point("relay.after_publish")
-        async with self.db.transaction() as tx:
+        async with self.db.single() as conn:
             sent = tables.outbox.c.seq.in_([row["seq"] for row in rows])
-            await tx.conn.execute(update(tables.outbox).where(sent).values(sent_at=tx.now))
+            await conn.execute(update(tables.outbox).where(sent).values(sent_at=self.db.clock()))
         crash_point("relay.after_mark")
         return len(rows)
 

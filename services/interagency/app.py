@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from fastapi import FastAPI
+from sqlalchemy.exc import IntegrityError
 
 from libs.common.kit import Kit
 from services.interagency import api, events, matrix, service, store
@@ -27,8 +28,11 @@ def create_app(kit: Kit, post: Post | None = None) -> FastAPI:
         """Registers the companies of stored files, a few hundred at a time."""
         while True:
             waker.clear()
-            async with kit.db.transaction() as tx:
-                done = await service.register_waiting(tx, _AT_ONCE)
+            try:
+                async with kit.db.transaction() as tx:
+                    done = await service.register_waiting(tx, _AT_ONCE)
+            except IntegrityError:
+                continue  # a single referral registered one of these companies first
             if done < _AT_ONCE:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_IDLE):
@@ -50,6 +54,7 @@ def create_app(kit: Kit, post: Post | None = None) -> FastAPI:
         handlers=events.HANDLERS,
         background=[register_files, send_webhooks],
         counts=store.counts,
+        gather=0.2,
     )
     app.state.matrix = matrix.load()
     return app

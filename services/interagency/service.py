@@ -5,7 +5,7 @@ from typing import Any
 
 from libs.common.crypto import Keyring
 from libs.common.db import Tx
-from libs.common.rows import insert_new, insert_rows, insert_stream, update_rows, upsert_rows
+from libs.common.rows import insert_rows, insert_stream, update_rows
 from libs.contracts.diagnosis import AssessmentCompletedV1
 from libs.contracts.interagency import (
     CompanyProfile,
@@ -24,8 +24,6 @@ from services.interagency.domain.draft import Draft
 
 TOP = 3
 """How many recommended courses a partner sees of each company."""
-
-_REGISTRATION = ("company_id", "business_number", "version", "profile", "registered_at")
 
 
 def referral_row(draft: Draft, agency: str, referral_id: str, keyring: Keyring, tx: Tx) -> dict[str, Any]:
@@ -60,16 +58,34 @@ def referral_row(draft: Draft, agency: str, referral_id: str, keyring: Keyring, 
     }
 
 
-async def refer(tx: Tx, draft: Draft, agency: str, keyring: Keyring) -> tuple[str, bool]:
-    """One referral, registered at once. Gives its id, and whether it is new: a repeated one stays as it was."""
-    row = referral_row(draft, agency, tx.new_id(), keyring, tx)
+async def refer(tx: Tx, draft: Draft, agency: str, keyring: Keyring) -> tuple[store.Record, bool, bool]:
+    """One referral, registered at once. Gives it as a partner sees it, whether it is new (a repeated one stays
+    as it was), and whether the company was known. Raises `IntegrityError` if another request was faster."""
+    earlier = await store.existing(tx.conn, agency, [draft.business_number])
+    identity = earlier.get((draft.business_number, draft.programme))
+    if identity is None:
+        row = referral_row(draft, agency, tx.new_id(), keyring, tx)
+        company, was_known = await _register_one(tx, row)
+        if status_of(company) == "received":
+            return {**row, **{name: company[name] for name in store.SHOWN}}, True, was_known
+        identity = row["referral_id"]
+    else:
+        was_known = True
+    stored = await store.referral(tx.conn, agency, identity)
+    assert stored is not None
+    return stored, identity not in earlier.values(), was_known
+
+
+async def _register_one(tx: Tx, row: dict[str, Any]) -> tuple[store.Record, bool]:
+    known, new = await _companies_of(tx, [row])
+    company = known[row["business_number"]]
+    row["company_id"] = company["company_id"]
+    # The change number comes last: its lock lets one transaction at a time through.
     row["change_no"] = await store.take_numbers(tx.conn, 1)
-    key = ("business_number", "agency", "programme")
-    if not await insert_new(tx.conn, store.referrals, [row], key=key):
-        known = await store.existing(tx.conn, agency, [draft.business_number])
-        return known[draft.business_number, draft.programme], False
-    await register(tx, [row])
-    return str(row["referral_id"]), True
+    await insert_rows(tx.conn, store.referrals, [row])
+    _tell_received(tx, row)
+    await _advance(tx, [(row, status_of(company), company)])
+    return company, row["business_number"] not in new
 
 
 Accepted = Sequence[tuple[int, Draft]]
@@ -102,33 +118,54 @@ async def register_waiting(tx: Tx, limit: int) -> int:
 
 
 async def register(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Registers or recognises the company of each referral (one company, many doors) and tells the others."""
+    """Registers or recognises the companies of stored referrals; one known further along is so from the start."""
+    known, _ = await _companies_of(tx, rows)
+    tied = [{**row, "company_id": known[row["business_number"]]["company_id"]} for row in rows]
+    ties = [{"referral_id": row["referral_id"], "company_id": row["company_id"]} for row in tied]
+    await update_rows(tx.conn, store.referrals, ties, key="referral_id")
+    for row in tied:
+        _tell_received(tx, row)
+    companies = [known[row["business_number"]] for row in tied]
+    await _advance(tx, [(row, status_of(company), company) for row, company in zip(tied, companies, strict=True)])
+
+
+async def _companies_of(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, store.Record], set[str]]:
+    """The companies of these referrals by 사업자등록번호 (one company, many doors), and which of them are new.
+
+    What is newly learnt of a company is written and told. Raises `IntegrityError` if another request
+    registered one of them at the same time.
+    """
     numbers = sorted({row["business_number"] for row in rows})
-    fresh = [_unknown_company(number, tx) for number in numbers]
-    new = await insert_new(tx.conn, store.companies, fresh, key="business_number")
     known = await store.lock_companies(tx.conn, store.companies.c.business_number, numbers)
-    profiles: dict[str, CompanyProfile | None] = {
-        number: None if number in new else CompanyProfile.model_validate(known[number]["profile"]) for number in numbers
-    }
-    before = dict(profiles)
-    for row in rows:
-        profiles[row["business_number"]] = merge.profile(profiles[row["business_number"]], _draft(row))
-    changed = []
+    new, changed = [], []
     for number in numbers:
-        profile = profiles[number]
+        company = known.get(number)
+        before = CompanyProfile.model_validate(company["profile"]) if company else None
+        profile = before
+        for row in rows:
+            if row["business_number"] == number:
+                profile = merge.profile(profile, _draft(row))
         assert profile is not None
-        if profile != before[number]:
-            changed.append(_tell(tx, known[number], profile))
-    await upsert_rows(tx.conn, store.companies, changed, key="company_id")
-    await _join_companies(tx, rows, known)
+        if company is None:
+            known[number] = _registered(tx, number, profile)
+            new.append(known[number])
+        elif profile != before:
+            changed.append(_changed(tx, company, profile))
+    await insert_rows(tx.conn, store.companies, new)
+    await update_rows(tx.conn, store.companies, changed, key="company_id")
+    return known, {company["business_number"] for company in new}
 
 
-def _unknown_company(number: str, tx: Tx) -> dict[str, Any]:
+def _registered(tx: Tx, number: str, profile: CompanyProfile) -> store.Record:
+    identity = tx.new_id()
+    tx.emit(CompanyRegisteredV1.model_construct(company_id=identity, version=1, profile=profile, registered_at=tx.now))
+    empty: store.Record = dict.fromkeys(column.name for column in store.companies.columns)
     return {
-        "company_id": tx.new_id(),
+        **empty,
+        "company_id": identity,
         "business_number": number,
-        "version": 0,
-        "profile": {},
+        "version": 1,
+        "profile": profile.model_dump(mode="json"),
         "registered_at": tx.now,
         "assessment_version": 0,
         "offers_version": 0,
@@ -136,48 +173,26 @@ def _unknown_company(number: str, tx: Tx) -> dict[str, Any]:
     }
 
 
-def _tell(tx: Tx, company: store.Record, profile: CompanyProfile) -> dict[str, Any]:
-    """The company's new state as a row, its event emitted."""
-    version, identity = company["version"] + 1, company["company_id"]
-    if version == 1:
-        tx.emit(
-            CompanyRegisteredV1.model_construct(
-                company_id=identity, version=1, profile=profile, registered_at=company["registered_at"]
-            )
+def _changed(tx: Tx, company: store.Record, profile: CompanyProfile) -> store.Record:
+    version = company["version"] + 1
+    tx.emit(
+        CompanyProfileChangedV1.model_construct(
+            company_id=company["company_id"], version=version, profile=profile, changed_at=tx.now
         )
-    else:
-        tx.emit(
-            CompanyProfileChangedV1.model_construct(
-                company_id=identity, version=version, profile=profile, changed_at=tx.now
-            )
+    )
+    return {"company_id": company["company_id"], "version": version, "profile": profile.model_dump(mode="json")}
+
+
+def _tell_received(tx: Tx, row: Mapping[str, Any]) -> None:
+    tx.emit(
+        ReferralReceivedV1.model_construct(
+            referral_id=row["referral_id"],
+            agency=row["agency"],
+            programme=row["programme"],
+            company_id=row["company_id"],
+            received_at=row["received_at"],
         )
-    stored = {**company, "version": version, "profile": profile.model_dump(mode="json")}
-    return {name: stored[name] for name in (*_REGISTRATION, *_COUNTERS)}
-
-
-_COUNTERS = ("assessment_version", "offers_version", "prices_version")
-
-
-async def _join_companies(tx: Tx, rows: Sequence[Mapping[str, Any]], known: Mapping[str, store.Record]) -> None:
-    """Ties referrals to their companies; one that is known further along is so from the start."""
-    ties = []
-    for row in rows:
-        company = known[row["business_number"]]
-        identity = company["company_id"]
-        ties.append({"referral_id": row["referral_id"], "company_id": identity})
-        tx.emit(
-            ReferralReceivedV1.model_construct(
-                referral_id=row["referral_id"],
-                agency=row["agency"],
-                programme=row["programme"],
-                company_id=identity,
-                received_at=row["received_at"],
-            )
-        )
-    await update_rows(tx.conn, store.referrals, ties, key="referral_id")
-    reached = [({**row, "company_id": known[row["business_number"]]["company_id"]}, known[row["business_number"]])
-               for row in rows]  # fmt: skip
-    await _advance(tx, ((row, status_of(company), company) for row, company in reached))
+    )
 
 
 def status_of(company: Mapping[str, Any]) -> ReferralStatus:

@@ -190,10 +190,15 @@ async def take_numbers(conn: AsyncConnection, count: int) -> int:
     return int(last) - count + 1
 
 
+SHOWN = ("level", "confidence", "provisional", "offers", "offers_version", "prices", "prices_version")
+"""What of a company stands beside each of its referrals."""
+
+
 def _with_company(agency: str | None) -> Select[Any]:
     c = companies.c
-    shown = (c.level, c.confidence, c.provisional, c.offers, c.offers_version, c.prices, c.prices_version)
-    chosen = select(referrals, *shown).join(companies, c.company_id == referrals.c.company_id, isouter=True)
+    chosen = select(referrals, *(c[name] for name in SHOWN)).join(
+        companies, c.company_id == referrals.c.company_id, isouter=True
+    )
     return chosen if agency is None else chosen.where(referrals.c.agency == agency)
 
 

@@ -6,24 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
-from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
 from libs.common.db import Tx
-from libs.common.idempotency import fingerprint, once
+from libs.common.idempotency import fingerprint
 from libs.common.kit import Kit
-from libs.common.problems import Problem, not_found, unavailable
+from libs.common.problems import Problem, not_found
 from libs.common.upload import receive
 from libs.common.web import IdempotencyKey, ReadConn
 from libs.reference.calendar import korean_day
 from services.interagency import files, service, store
 from services.interagency.api import shown
 from services.interagency.api.referrals import Referrer, Writer, reader_for
+from services.interagency.api.turns import in_turn
 from services.interagency.domain.draft import Draft, Fault, Reader
 from services.interagency.domain.table import Row, Sheet, Unreadable
 
 router = APIRouter(prefix="/v1/referral-batches", tags=["referral-batches"])
-_TRIES = 5
 MOST_LISTED = 10_000
 """Rows listed in an answer: a wholly wrong file says the same thing every time. Counts stay exact."""
 
@@ -47,20 +46,13 @@ async def refer_file(request: Request, key: IdempotencyKey, caller: Writer, dry_
         fault = error.fault
         errors = [shown.fault(fault)]
         raise Problem(error.status, fault.code, ko=fault.ko, en=fault.en, errors=errors) from error
-    for _ in range(_TRIES):
-        try:
-            async with kit.db.transaction() as tx:
 
-                async def work(tx: Tx = tx) -> tuple[int, Any]:
-                    report, accepted = await account(tx, agency, sheet, drafts, dry_run)
-                    await service.store_batch(tx, report["batch_id"], agency, accepted, kit.keyring, report)
-                    return 200, report
+    async def work(tx: Tx) -> tuple[int, Any]:
+        report, accepted = await account(tx, agency, sheet, drafts, dry_run)
+        await service.store_batch(tx, report["batch_id"], agency, accepted, kit.keyring, report)
+        return 200, report
 
-                return await once(tx, caller, key, print_, work)
-        except IntegrityError:
-            # Another request referred one of these companies in between: what was new is a duplicate now.
-            continue
-    raise unavailable()
+    return await in_turn(kit, caller, key, print_, work)
 
 
 Drafts = list[tuple[int, Draft | tuple[Fault, ...]]]

@@ -8,17 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from libs.common.db import Tx
-from libs.common.idempotency import fingerprint, once
+from libs.common.idempotency import fingerprint
 from libs.common.kit import Kit
 from libs.common.problems import FieldError, invalid, not_found
 from libs.common.security import Caller, requires
-from libs.common.web import IdempotencyKey, ReadConn, WriteTx
+from libs.common.web import IdempotencyKey, ReadConn
 from libs.contracts.interagency import ReferralStatus
 from libs.reference import business_number
 from libs.reference.calendar import korean_day
 from libs.reference.errors import CodeError
 from services.interagency import service, store
 from services.interagency.api import shown
+from services.interagency.api.turns import in_turn
 from services.interagency.domain.draft import Draft, Reader, cells_of
 from services.interagency.matrix import Matrix
 
@@ -55,19 +56,18 @@ class ReferralIn(BaseModel):
 
 
 @router.post("/referrals", status_code=201, responses={200: {"description": "이미 연계된 기업 / already referred"}})
-async def refer(request: Request, body: ReferralIn, tx: WriteTx, key: IdempotencyKey, caller: Writer) -> Response:
+async def refer(request: Request, body: ReferralIn, key: IdempotencyKey, caller: Writer) -> Response:
     """Refers one company. The same company under the same programme again is answered with the first referral."""
     agency = shown.partner(caller)
     kit: Kit = request.app.state.kit
     print_ = fingerprint("POST", request.url.path, await request.body())
 
-    async def work() -> tuple[int, Any]:
+    async def work(tx: Tx) -> tuple[int, Any]:
         draft = read_draft(request.app.state.matrix, agency, body, tx)
-        known = bool(await store.known_numbers(tx.conn, [draft.business_number]))
-        identity, is_new = await service.refer(tx, draft, agency, kit.keyring)
-        return 201 if is_new else 200, await answer(tx, agency, identity, known, draft)
+        row, is_new, known = await service.refer(tx, draft, agency, kit.keyring)
+        return 201 if is_new else 200, answer(row, known, draft)
 
-    return await once(tx, caller, key, print_, work)
+    return await in_turn(kit, caller, key, print_, work)
 
 
 def read_draft(matrix: Matrix, agency: str, body: ReferralIn, tx: Tx) -> Draft:
@@ -91,14 +91,12 @@ def reader_for(matrix: Matrix, agency: str, on: date) -> Reader:
     return Reader(on, find, ", ".join(p.ko for p in matrix.of(agency, on)))
 
 
-async def answer(tx: Tx, agency: str, identity: str, known: bool, draft: Draft) -> dict[str, Any]:
-    row = await store.referral(tx.conn, agency, identity)
-    assert row is not None
+def answer(row: store.Record, known: bool, draft: Draft) -> dict[str, Any]:
     return {
         **shown.referral(row).model_dump(mode="json"),
         "company_known": known,
         "notes": [shown.fault(note) for note in draft.notes],
-        "links": {"self": f"/v1/referrals/{identity}", "changes": "/v1/referrals?after="},
+        "links": {"self": f"/v1/referrals/{row['referral_id']}", "changes": "/v1/referrals?after="},
     }
 
 
