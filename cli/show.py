@@ -7,6 +7,9 @@ from typing import Any
 LEVELS = {"beginner": "초급", "intermediate": "중급", "advanced": "고급", None: "-"}
 
 
+_STATUS = {"pricing": "견적 중", "ineligible": "지원 제외", "unpriced": "가격 미정"}
+
+
 def width(text: str) -> int:
     """Cells on a terminal: Korean letters take two."""
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
@@ -68,7 +71,8 @@ def courses(report: Mapping[str, Any], name: str, most: int = 20) -> str:
 
 
 def _reason(row: int, error: Mapping[str, Any]) -> str:
-    return f"  {row}행 {error['field']}: {error['ko']} / row {row}: {error['en']}"
+    place = f" {error['field']}" if error["field"] else ""
+    return f"  {row}행{place}: {error['ko']} / row {row}: {error['en']}"
 
 
 def recommendation(answer: Mapping[str, Any], most: int = 3) -> str:
@@ -76,11 +80,15 @@ def recommendation(answer: Mapping[str, Any], most: int = 3) -> str:
     company = answer.get("name") or answer["company_id"]
     lines = [f"{company}  AX {LEVELS[answer['level']]}({answer['level']})"]
     rows = []
+    why = []
     for course in answer["courses"][:most]:
         price = course["price"]
-        shown = [won(price.get(name)) for name in ("cost", "support", "self_pay")]
-        if price["status"] != "quoted":
-            shown = [price["status"], "", ""]
-        rows.append((str(course["rank"]), course["title"], *shown))
+        if price["status"] == "quoted":
+            rows.append(
+                (str(course["rank"]), course["title"], *(won(price[n]) for n in ("cost", "support", "self_pay")))
+            )
+        else:
+            rows.append((str(course["rank"]), course["title"], _STATUS[price["status"]], "", ""))
+            why.extend(f"  #{course['rank']} {r['ko']} / {r['en']}" for r in price.get("reasons", [])[:1])
     header = ("#", "과정 course", "훈련비 cost", "지원 support", "자부담 self-pay")
-    return "\n".join([*lines, table(header, rows, (2, 44, 13, 13, 13))])
+    return "\n".join([*lines, table(header, rows, (2, 44, 14, 14, 15)), *why])

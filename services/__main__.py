@@ -17,6 +17,7 @@ import asyncio
 import json
 import os
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -139,13 +140,12 @@ async def serving(system: System, host: str, port: int) -> AsyncIterator[uvicorn
         server_header=False,
     )
     server = uvicorn.Server(config)
+    # Bound first, and by ourselves: a taken port is an OSError before anything was started.
+    listener = socket.create_server((host, port))
     async with system.running():
-        task = asyncio.create_task(server.serve())
-        while not server.started and not task.done():
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:
             await asyncio.sleep(0.02)
-        if task.done():
-            await task
-            raise OSError(f"port {port} cannot be opened")
         try:
             yield server
         finally:

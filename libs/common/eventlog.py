@@ -93,7 +93,10 @@ class EventLog:
         return self._db
 
     async def start(self) -> None:
-        await self.query("SELECT 1")
+        try:
+            await self.query("SELECT 1")
+        except (sqlite3.Error, OSError) as error:
+            raise ConnectionError(f"event log {self.path}: {error!r}") from error
 
     async def publish(self, messages: Sequence[Message]) -> None:
         if not messages:

@@ -149,6 +149,7 @@ class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
             got = await self._consumer.getmany(timeout_ms=wait, max_records=self._max_batch)
             if got:
                 await self._handle_batch(got)
+                self._moved_at = time.monotonic()
                 await asyncio.sleep(self._gather)
             self._check_stuck()
             if self._uncommitted and time.monotonic() - self._committed_at >= _COMMIT_EVERY:
@@ -164,6 +165,8 @@ class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
             for tp, records in got.items()
             for record in records
         ]
+        for tp, records in got.items():
+            self._next.setdefault(tp, records[0].offset)
         try:
             await self._handle(batch)
         except Exception as error:
@@ -174,7 +177,6 @@ class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
                 if tp in assigned:
                     self._consumer.seek(tp, records[0].offset)
             return
-        self._moved_at = time.monotonic()
         assigned = self._consumer.assignment()
         for tp, records in got.items():
             if tp in assigned:

@@ -139,7 +139,7 @@ async def _unnest(conn: AsyncConnection, table: Table, rows: Rows, tail: str) ->
     names = tuple(rows[0])
     columns = {name: _bound(table, name, [row[name] for row in rows]) for name in names}
     varying = tuple(name for name in names if any(value is not columns[name][0] for value in columns[name]))
-    varying = varying or names[:1]
+    varying = varying or names[:1]  # one row: everything is constant
     values = {name: columns[name] if name in varying else columns[name][0] for name in names}
     return await conn.execute(_unnest_statement(table, names, varying, tail), values)
 

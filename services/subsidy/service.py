@@ -1,5 +1,6 @@
 """Use cases of subsidy: price a company's list, answer a question, give a receipt again."""
 
+import hashlib
 import uuid
 from collections.abc import Iterable
 from datetime import date
@@ -22,6 +23,7 @@ from services.subsidy.domain import (
     Quote,
     citations,
     from_json,
+    identity,
     parse,
     place,
     render,
@@ -176,14 +178,17 @@ def _row(tx: Tx, quote_id: str, quote: Quote, on: date, policy_version: str) -> 
 
 
 def identify(subject: str, on: date, policy_version: str) -> str:
-    """The same question under the same policy has the same id."""
-    return str(uuid.uuid5(_QUOTES, f"{subject}|{on}|{policy_version}"))
+    """The same question under the same policy has the same id: a UUID5, put together without the slow UUID object."""
+    name = _QUOTES.bytes + f"{subject}|{on}|{policy_version}".encode()
+    made = hashlib.sha1(name, usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(made[16], 16) & 3]
+    return f"{made[:8]}-{made[8:12]}-5{made[13:16]}-{variant}{made[17:20]}-{made[20:32]}"
 
 
 async def answer(tx: Tx, desk: Desk, facts: Facts, on: date) -> bytes:
     """Prices stated facts and stores the quote; gives the receipt as JSON. Raises `NoPolicyYet`."""
     quote = FORMULAS[RULES](facts, desk.policy.at(on))
-    quote_id = identify(repr(facts), on, desk.policy.version)
+    quote_id = identify(identity(facts), on, desk.policy.version)
     await desk.keep(tx)
     await store.keep_answer(tx.conn, _row(tx, quote_id, quote, on, desk.policy.version))
     return render(quote, quote_id)

@@ -1,6 +1,7 @@
 """Referrals one by one, what became of them, the companies, and the programmes that cooperate."""
 
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -83,7 +84,9 @@ def read_draft(matrix: Matrix, agency: str, body: ReferralIn, tx: Tx) -> Draft:
     raise invalid([FieldError(fault.field, fault.code, fault.ko, fault.en, fault.value) for fault in outcome])
 
 
+@lru_cache(64)
 def reader_for(matrix: Matrix, agency: str, on: date) -> Reader:
+    """One reader per ministry and day: what it has looked up once it knows."""
     def find(name: str) -> str | None:
         programme = matrix.find(agency, name, on)
         return programme.id if programme else None

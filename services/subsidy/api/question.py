@@ -1,31 +1,35 @@
 """A question for a price, and everything that can be wrong with it."""
 
 from datetime import date
+from functools import lru_cache
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from libs.common.problems import FieldError
 from libs.contracts.catalog import AxLevel, Mode
 from libs.contracts.interagency import SizeClass
 from libs.reference import ksic, regions
 from libs.reference.errors import CodeError, shown
+from libs.reference.regions.resolve import normalise
 from services.subsidy.domain import PROGRAMMES
 from services.subsidy.domain.facts import MAX_HOURS, MAX_PEOPLE, MAX_WON
 
+Whole = Annotated[int, Field(strict=True)]
+"""Neither "1,000" nor true is a number here."""
 Code = Annotated[str, Field(max_length=40, pattern=r"^[^\x00]*$")]
 _MAX_HEADCOUNT = 10_000_000
 
 
 class _In(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=False)
+    model_config = ConfigDict(extra="forbid")
 
 
 class CompanyIn(_In):
     """`size_class`, or what it follows from: head count and industry. Nothing stated leaves it unknown."""
 
     size_class: SizeClass | None = None
-    headcount: int | None = None
+    headcount: Whole | None = None
     ksic_version: Code | None = None
     ksic_code: Code | None = None
     region_code: Code | None = None
@@ -37,12 +41,12 @@ class CourseIn(_In):
     programme: Code
     mode: Mode
     level: AxLevel
-    ai: bool
-    hours: int | None = None
-    fee: int | None = None
-    unit_price: int | None = None
+    ai: StrictBool
+    hours: Whole | None = None
+    fee: Whole | None = None
+    unit_price: Whole | None = None
     institution_region: Code | None = None
-    capacity: int | None = None
+    capacity: Whole | None = None
 
 
 class QuoteIn(_In):
@@ -50,7 +54,7 @@ class QuoteIn(_In):
 
     company: CompanyIn = CompanyIn()
     course: CourseIn
-    people: int
+    people: Whole
     applied_on: date
 
 
@@ -111,13 +115,14 @@ def _industry(company: CompanyIn) -> FieldError | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def _region(name: str, code: str | None, on: date) -> FieldError | None:
     """Codes are those of the date; one that is not in force then is answered with those that are."""
     if code is None:
         return None
     try:
-        found = regions.candidates(code, on)
-        if any(region.code == code or region.sido == code for region in found):
+        plain, found = normalise(code), regions.candidates(code, on)
+        if any(plain in (region.code, region.sido) for region in found):
             return None
         regions.resolve(code, on)
     except CodeError as error:

@@ -11,6 +11,7 @@ from libs.common.web import ReadConn, WriteTx
 from services.subsidy import service, store
 from services.subsidy.api.desk import Desk, no_policy
 from services.subsidy.api.question import QuoteIn, errors
+from services.subsidy.api.receipt import Receipt, StoredReceipt
 from services.subsidy.domain import Facts, NoPolicyYet, place, size_of
 
 router = APIRouter(prefix="/v1/quotes", tags=["quotes"])
@@ -26,7 +27,7 @@ async def national(caller: Annotated[Caller, Depends(requires("quotes:read"))]) 
     return caller
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, response_model=Receipt)
 async def ask(
     body: QuoteIn, tx: WriteTx, desk: Desk, caller: Annotated[Caller, Depends(requires("quotes:write"))]
 ) -> Response:
@@ -56,7 +57,7 @@ async def ask(
     return Response(receipt, 201, media_type="application/json")
 
 
-@router.get("/{quote_id}")
+@router.get("/{quote_id}", response_model=StoredReceipt)
 async def read(
     quote_id: Annotated[str, Path(max_length=100, pattern=r"^[^\x00]+$")],
     conn: ReadConn,

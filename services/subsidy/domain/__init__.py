@@ -1,6 +1,6 @@
 """The rules of subsidies (지원금): facts and policy in, won and receipt out."""
 
-from services.subsidy.domain.facts import Facts, Place, from_json, place, size_of, to_json
+from services.subsidy.domain.facts import Facts, Place, from_json, identity, place, size_of, to_json
 from services.subsidy.domain.parsing import PolicyInvalid, parse
 from services.subsidy.domain.policy import Dated, NoPolicyYet, Parameter, Policy, PolicyError, Snapshot
 from services.subsidy.domain.pricing import Quote, price
@@ -27,6 +27,7 @@ __all__ = [
     "Snapshot",
     "citations",
     "from_json",
+    "identity",
     "parse",
     "place",
     "price",

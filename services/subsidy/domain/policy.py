@@ -196,7 +196,7 @@ class Policy:
     def at(self, on: date, known_on: date | None = None) -> Snapshot:
         """The policy on `on`, if `known_on` is given by what was known on that day. Raises `NoPolicyYet`."""
         period = bisect_right(self.dates, on)
-        if period == 0:
+        if not period:
             first = self.dates[0]
             raise NoPolicyYet(
                 "policy-not-begun",

@@ -66,12 +66,17 @@ def price(facts: Facts, snapshot: Snapshot) -> Quote:
         return Quote(terms.outcome, facts, snapshot, terms, reasons=terms.reasons + gaps)
     if fee is None or hours is None:
         return Quote("unpriced", facts, snapshot, terms, reasons=missing(facts))
-    worked = [work_out(payable, facts.unit_price, hours, fee, facts.people) for payable in terms.payable]
-    best = worked[0]
-    for other in worked:
-        if other.support > best.support:
-            best = other
-    others = tuple([other for other in worked if other is not best])
+    best: Amounts | None = None
+    others: tuple[Amounts, ...] = ()
+    for payable in terms.payable:
+        worked = work_out(payable, facts.unit_price, hours, fee, facts.people)
+        if best is None:
+            best = worked
+        elif worked.support > best.support:
+            best, others = worked, (*others, best)
+        else:
+            others = (*others, worked)
+    assert best is not None
     cost = fee * facts.people
     return Quote("quoted", facts, snapshot, terms, cost, best.support, cost - best.support, best, others)
 
@@ -81,9 +86,8 @@ def work_out(payable: Payable, stated: int | None, hours: int, fee: int, people:
     given = payable.unit_price
     unit_price = stated if stated is not None or given is None else given.whole
     assert unit_price is not None
-    multiple, rate, cut = payable.multiple, payable.rate, payable.cut.whole
-    cap = unit_price * hours * multiple.whole
-    eligible = min(fee * multiple.scale, cap)
-    exact = eligible * rate.whole * people
-    support = exact // (multiple.scale * rate.scale * cut) * cut
+    cap = unit_price * hours * payable.multiple_whole
+    eligible = min(fee * payable.multiple_scale, cap)
+    exact = eligible * payable.rate_whole * people
+    support = exact // payable.divisor * payable.cut_whole
     return Amounts(payable, unit_price, cap, eligible, exact, support)

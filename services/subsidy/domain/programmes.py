@@ -1,6 +1,7 @@
 """Which programme is paid by which rules: the one table of it.
 
 A line (지원 항목) is one way to be paid; where a programme has several, the best that the company may use is taken.
+A line that replaces another keeps it from competing, even where the other would pay more.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,8 @@ class Line(NamedTuple):
     """`needs` are the conditions, `multiple` the parameter of the cap, `rate` the parameter of the support rate.
 
     `rate_by` is what the rate differs by: nothing, the place's two tiers, or training mode and size class;
-    `reading` the interpretation by which the line has this rate, if any.
+    `reading` is the interpretation by which the line has this rate, `replaces` the one by which another line does not
+    compete with it, if any.
     """
 
     id: str
@@ -25,6 +27,7 @@ class Line(NamedTuple):
     rate: str
     rate_by: str = ""
     reading: str = ""
+    replaces: str = ""
 
 
 CARD_AI_BASICS = Line(
@@ -44,6 +47,7 @@ INTERMEDIATE = Line(
     "intermediate", ("M5",),
     "중급: 중소기업 노동자 민간 우수 AI 훈련", "Intermediate: private AI courses for SME workers",
     ("sme", "ai", "intermediate", "place"), "employer.cap_multiple", "P10.support_rate", "place",
+    replaces="P10.replaces",
 )  # fmt: skip
 EMPLOYER = Line(
     "employer", ("employer",), "사업주훈련(위탁)", "Employer training (outsourced)",
@@ -114,4 +118,13 @@ def unknown(programme: str) -> Reason:
         code="programme-unknown",
         ko=f"없는 훈련사업입니다: {shown}. 계획의 P1–P28 또는 훈련대상 코드(예: C0041T)로 적어 주세요.",
         en=f"Unknown programme {shown}: use P1–P28 of the plan or a scheme code such as C0041T.",
+    )
+
+
+def replaced(by: Line, citation: str) -> Reason:
+    return Reason(
+        code="replaced",
+        ko=f"'{by.ko}' 규칙이 적용되는 과정이라 이 지원율은 쓰지 않습니다.",
+        en=f"The rule '{by.en}' applies to this course in place of this rate.",
+        citation=citation,
     )

@@ -43,6 +43,7 @@ LIMIT = _kind("limit", "지원은 실제 훈련비까지", "Support ends at the 
 SIZE = _kind("size-class", "기업 규모", "Size class", "size_class")
 SME = _kind("sme", "중소기업 판단: 이 규모면 중소기업", "SME test: this size class counts as an SME", "text")
 TABLE = _kind("rate-table", "지원율을 가져온 표", "Table that the rate is taken from", "text")
+REPLACES = _kind("replaces", "이 규칙이 대신하는 지원율", "Rates that this rule replaces", "text")
 PLACE = _kind("rate-place", "지원율의 지역을 정하는 기준", "Whose place sets the tier of the rate", "text")
 OVERLAP = _kind("overlap", "수도권이면서 인구감소지역인 곳의 구간", "Tier of a place that is both", "tier2")
 RATE = _kind("rate", "지원율", "Support rate", "rate")
@@ -63,6 +64,7 @@ SELF_PAY = _kind("self-pay", "자부담(합계)", "Self-pay (total)", "won", "�
 _KIND_OF = {
     "common.sme": SME,
     "common.rate_table": TABLE,
+    "P10.replaces": REPLACES,
     "P10.rate_place": PLACE,
     "common.overlap_two_tiers": OVERLAP,
 }
@@ -82,9 +84,7 @@ def citations(quote: Quote) -> tuple[str, ...]:
 
 
 def render(quote: Quote, quote_id: str) -> bytes:
-    """The receipt as a JSON document. Raises ValueError for an id that is not plain ASCII without quotes."""
-    if not quote_id.isascii() or '"' in quote_id or "\\" in quote_id:
-        raise ValueError(f"not an id: {quote_id!r}")
+    """The receipt as a JSON document; `quote_id` is a UUID."""
     chosen, facts, terms = quote.chosen, quote.facts, quote.terms
     name, day = quote_id.encode(), quote.snapshot.on.isoformat().encode()
     if chosen is None or terms is None:
@@ -92,7 +92,7 @@ def render(quote: Quote, quote_id: str) -> bytes:
     payable, cost, support, self_pay = chosen.payable, quote.cost, chosen.support, quote.self_pay
     if not payable.written:
         payable.written = _write(payable, facts, quote.snapshot.version, terms)
-    scale = payable.multiple.scale
+    scale = payable.multiple_scale
     return payable.written % (
         *(name, day, cost, support, self_pay, facts.fee, chosen.unit_price, facts.hours, _won(chosen.cap, scale)),
         *(_won(chosen.eligible, scale), facts.people, _won(chosen.exact, scale * payable.rate.scale)),
@@ -206,12 +206,12 @@ def _int(value: int | None) -> bytes:
 
 def _others(others: tuple[Amounts, ...], cost: int, terms: Terms) -> bytes:
     """The lines not chosen: first those that would pay less, then those that refuse."""
+    if terms.refused and not terms.written:
+        terms.written = ",".join(map(_refused, terms.refused)).encode()
+    if not others:
+        return terms.written
     made = [_named(other.payable.line) % (other.support, cost - other.support) for other in others]
-    if terms.refused:
-        if not terms.written:
-            terms.written = ",".join(map(_refused, terms.refused)).encode()
-        made.append(terms.written)
-    return b",".join(made)
+    return b",".join([*made, terms.written] if terms.written else made)
 
 
 @lru_cache(maxsize=64)

@@ -11,15 +11,16 @@ from libs.contracts.diagnosis import Reason
 from services.subsidy.domain.conditions import CONDITIONS, is_gap, rate_place, reason_of
 from services.subsidy.domain.facts import Facts
 from services.subsidy.domain.policy import Given, NotInForce, PolicyError, Snapshot
-from services.subsidy.domain.programmes import PROGRAMMES, Line, not_priced
+from services.subsidy.domain.programmes import PROGRAMMES, Line, not_priced, replaced
 
 
 @dataclass(slots=True, eq=False)
 class Payable:
     """A line that pays. `used` are the values of the policy that it rests on, in order of computation.
 
-    `unit_price` is the parameter that gives the unit price where the course states none. `written` is the receipt
-    with places for its numbers, kept here by the receipt.
+    `unit_price` is the parameter that gives the unit price where the course states none. The whole numbers are those
+    of the formula, `divisor` their scales times the cut. `written` is the receipt with places for its numbers, kept
+    here by the receipt.
     """
 
     line: Line
@@ -28,6 +29,11 @@ class Payable:
     cut: Given
     unit_price: Given | None
     used: tuple[Given, ...]
+    multiple_whole: int
+    multiple_scale: int
+    rate_whole: int
+    divisor: int
+    cut_whole: int
     written: bytes = b""
 
 
@@ -75,18 +81,34 @@ def _settle(facts: Facts, snapshot: Snapshot) -> Terms:
     programme = PROGRAMMES[facts.programme]
     limit = snapshot.get("common.actual_fee_limit")
     fee = snapshot.get(programme.fee) if programme.fee else None
-    found = [_try(line, facts, snapshot) for line in programme.lines]
+    found = _replace([_try(line, facts, snapshot) for line in programme.lines])
     payable = tuple(line for line in found if isinstance(line, Payable))
     refused = tuple(line for line in found if isinstance(line, Refused))
-    if payable:
-        one = snapshot.get("common.one_support") if len(payable) > 1 else None
-        return Terms(limit, fee, payable, refused, one)
     if not programme.lines:
         outcome, reasons = _amounts(facts, snapshot, programme.amounts)
         return Terms(limit, fee, outcome=outcome, reasons=reasons)
-    outcome = "unpriced" if any(line.outcome == "unpriced" for line in refused) else "ineligible"
-    named = {reason.code: reason for line in refused for reason in line.reasons}
+    gaps = [line for line in refused if line.outcome == "unpriced"]
+    if payable and not gaps:
+        one = snapshot.get("common.one_support") if len(payable) > 1 else None
+        return Terms(limit, fee, payable, refused, one)
+    # Where one line cannot be told, the best of the others need not be the best of all.
+    named = {(reason.code, reason.ko): reason for line in refused for reason in line.reasons}
+    outcome = "unpriced" if gaps else "ineligible"
     return Terms(limit, fee, refused=refused, outcome=outcome, reasons=tuple(named.values()))
+
+
+def _replace(found: list[Payable | Refused]) -> list[Payable | Refused]:
+    """Lines that another paying line replaces do not pay."""
+    by: dict[object, tuple[Line, Given]] = {}
+    for payable in found:
+        if isinstance(payable, Payable):
+            by |= {g.value: (payable.line, g) for g in payable.used if g.parameter.id == payable.line.replaces}
+    return [
+        Refused(line.line, "ineligible", (replaced(by[line.line.id][0], by[line.line.id][1].citations[0]),))
+        if isinstance(line, Payable) and line.line.id in by
+        else line
+        for line in found
+    ]
 
 
 def _amounts(facts: Facts, snapshot: Snapshot, names: tuple[str, ...]) -> tuple[str, tuple[Reason, ...]]:
@@ -119,8 +141,7 @@ def _pay(line: Line, facts: Facts, snapshot: Snapshot) -> Payable:
     unit_price = snapshot.get("common.unit_price") if facts.unit_price is None else None
     multiple = snapshot.get(line.multiple)
     rests_on = [snapshot.get("common.sme")] if "sme" in line.needs else []
-    if line.reading:
-        rests_on.append(snapshot.get(line.reading))
+    rests_on += [snapshot.get(name) for name in (line.reading, line.replaces) if name]
     rate_key, rate_name = "", line.rate
     if line.rate_by == "mode-and-size":
         rate_name, rate_key = f"{line.rate}_{facts.mode}", facts.size_class or ""
@@ -135,4 +156,7 @@ def _pay(line: Line, facts: Facts, snapshot: Snapshot) -> Payable:
     rate = snapshot.get(rate_name, rate_key)
     cut = snapshot.get("common.rounding_unit")
     first = [unit_price] if unit_price is not None else []
-    return Payable(line, multiple, rate, cut, unit_price, (*first, multiple, *rests_on, rate, cut))
+    return Payable(
+        *(line, multiple, rate, cut, unit_price, (*first, multiple, *rests_on, rate, cut)),
+        *(multiple.whole, multiple.scale, rate.whole, multiple.scale * rate.scale * cut.whole, cut.whole),
+    )

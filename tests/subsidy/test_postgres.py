@@ -1,0 +1,40 @@
+"""The same use cases on a real PostgreSQL."""
+
+import orjson
+import pytest
+
+from libs.common import migrate
+from services.subsidy import service, store
+from services.subsidy.domain import Facts
+from services.subsidy.loading import FOLDER, read
+from services.subsidy.service import Desk
+from tests.conftest import MakeKit
+from tests.subsidy.makers import handle, issued, offer, updated
+
+pytestmark = pytest.mark.postgres
+
+
+async def test_lists_are_priced_once_and_receipts_given_again_on_postgresql(make_kit: MakeKit, postgres: str) -> None:
+    kit = await make_kit("subsidy", database_url=postgres)
+    desk = Desk(*read(FOLDER))
+    offers = [offer(), offer("b", session_no=None, fee=None)]
+
+    await handle(kit, desk, *(updated(f"k{number}", offers=offers) for number in range(150)))
+    await handle(kit, desk, updated("k1", version=2, offers=offers), updated("k2", version=1))
+    await handle(kit, desk, updated("k1", version=1), updated("k3", version=5))
+
+    events = await issued(kit)
+    assert [(event.company_id, event.recommendation_version) for event in events[150:]] == [("k1", 2), ("k3", 5)]
+    facts = Facts("C0041T", "onsite", "beginner", False, 10, 99_999, 9_000, 3, "priority", "stated", None, None)
+    for _ in range(2):
+        async with kit.db.transaction() as tx:
+            answered = orjson.loads(await service.answer(tx, desk, facts, events[0].applied_on))
+    async with kit.db.reading() as conn:
+        for quote_id in (events[0].prices[0].quote_id, events[0].prices[1].quote_id, answered["quote_id"]):
+            row = await store.quote(conn, quote_id)
+            assert row is not None
+            found = orjson.loads(await service.receipt(conn, Desk(*read(FOLDER)), row))
+            assert (found["outcome"], found["support"]) == (row["outcome"], row["support"])
+        counts = await store.counts(conn)
+    assert counts == {"quotes": 304, "quoted": 153, "unpriced": 151, "companies_priced": 150}
+    await migrate.check(kit.db, "subsidy")
