@@ -80,7 +80,7 @@ def recommendation(answer: Mapping[str, Any], most: int = 3) -> str:
     company = answer.get("name") or answer["company_id"]
     lines = [f"{company}  AX {LEVELS[answer['level']]}({answer['level']})"]
     rows = []
-    why = []
+    why: list[str] = []
     for course in answer["courses"][:most]:
         price = course["price"]
         if price["status"] == "quoted":

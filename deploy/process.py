@@ -72,10 +72,11 @@ class Process:
         return cls(pid, found[2]) if found and found[0] != "Z" else None
 
     def alive(self) -> bool:
+        # Looked at before it is asked for: a child seen as ended is then always reaped.
+        found = _stat(self.pid)
         child = _children.get(self.pid)
         if child is not None and child.poll() is not None:
             del _children[self.pid]
-        found = _stat(self.pid)
         return found is not None and found[0] != "Z" and found[2] == self.started
 
     def send(self, number: int) -> None:

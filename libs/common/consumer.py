@@ -123,16 +123,16 @@ class Consumer:
         message = delivery.message
         async with self.db.transaction() as tx:
             row = {
-                "event_id": event_id(delivery),
+                "event_id": _storable(event_id(delivery)),
                 "topic": message.topic,
                 "partition": delivery.partition,
                 "position": delivery.position,
-                "key": message.key,
-                "type": header(message, "ce_type"),
+                "key": _storable(message.key),
+                "type": _storable(header(message, "ce_type")),
                 "value": message.value,
                 "headers": [[name, value.hex()] for name, value in message.headers],
                 "reason": reason,
-                "cause": cause,
+                "cause": _storable(cause),
                 "attempts": attempts,
                 "failed_at": tx.now,
                 "status": "open",
@@ -142,6 +142,11 @@ class Consumer:
         if new:
             metrics.DEAD.labels(self.service, reason).inc()
             _log.error("dead letter", service=self.service, event_id=row["event_id"], type=row["type"], reason=reason)
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL takes neither a zero byte nor half a surrogate pair; the bytes themselves are kept in `headers`."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
 
 
 def runs(events: Sequence[Received[Any]]) -> list[list[Received[Any]]]:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from libs.common import tables, telemetry
 from libs.common.crash import crash_point
 from libs.common.ids import Clock, NewId, random_uuid7, utc_now
-from libs.common.rows import insert_rows
+from libs.common.rows import insert_locked, insert_rows
 from libs.contracts import Event
 
 MAX_EVENT_BYTES = 900_000
@@ -84,16 +84,14 @@ class Tx:
         if self.conn.dialect.name == "postgresql":
             # Two transactions that publish under one key take turns, so seq order is commit order per key.
             buckets = sorted({zlib.crc32(row["key"].encode()) % _KEY_BUCKETS for row in self._events})
-            await self.conn.execute(_LOCK_KEYS, {"buckets": buckets})
-        await insert_rows(self.conn, tables.outbox, self._events)
+            await insert_locked(self.conn, tables.outbox, self._events, buckets, _KEY_LOCK)
+        else:
+            await insert_rows(self.conn, tables.outbox, self._events)
         return True
 
     def committed(self) -> None:
         for action in self._after:
             action()
-
-
-_LOCK_KEYS = text(f"SELECT pg_advisory_xact_lock({_KEY_LOCK}, bucket) FROM unnest(CAST(:buckets AS INT[])) AS bucket")  # noqa: S608
 
 
 class Database:

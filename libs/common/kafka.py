@@ -124,6 +124,14 @@ class KafkaBus:
                 _log.warning("producer did not stop cleanly", error=repr(error))
 
 
+def _message(topic: str, record: Any) -> Message:
+    """Foreign producers may leave out key, value, and the value of a header."""
+    headers = record.headers
+    if any(value is None for _, value in headers):
+        headers = tuple((name, value or b"") for name, value in headers)
+    return Message(topic, (record.key or b"").decode("utf-8", "replace"), record.value or b"", headers)
+
+
 class _Stuck(Exception):
     """The consumer holds partitions with messages waiting but gets none (aiokafka #1154)."""
 
@@ -158,7 +166,7 @@ class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _handle_batch(self, got: dict[TopicPartition, list[Any]]) -> None:
         batch = [
             Delivery(
-                Message(tp.topic, (record.key or b"").decode("utf-8", "replace"), record.value or b"", record.headers),
+                _message(tp.topic, record),
                 tp.partition,
                 record.offset,
             )

@@ -64,8 +64,10 @@ def invalid(errors: Sequence[FieldError]) -> Problem:
 
 
 def _shown(value: Any) -> Any:
-    """JSON numbers of this answer have 64 bits; what was sent may have more."""
-    return str(value) if isinstance(value, int) and value.bit_length() > 63 else value
+    """JSON numbers of this answer have 64 bits, its text no half characters; what was sent may have."""
+    if isinstance(value, int) and value.bit_length() > 63:
+        return str(value)
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def not_found(what_ko: str, what_en: str) -> Problem:

@@ -8,7 +8,7 @@ first copy in order all the same, since every leader begins at the oldest unsent
 import asyncio
 import fcntl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -143,13 +143,16 @@ async def leadership(db: Database, wake: asyncio.Event) -> AsyncIterator[Any]:
 
 
 async def _lock_file(path: Path) -> IO[bytes]:
-    file = path.open("ab")
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file
-        except BlockingIOError:
-            await asyncio.sleep(0.2)
+    with ExitStack() as unless_locked:
+        file = unless_locked.enter_context(path.open("ab"))
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                await asyncio.sleep(0.2)
+            else:
+                unless_locked.pop_all()
+                return file
 
 
 async def connect(url: str) -> Any:

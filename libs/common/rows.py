@@ -92,6 +92,36 @@ async def upsert_rows(
     await _write(conn, table, rows, tail)
 
 
+async def insert_locked(conn: AsyncConnection, table: Table, rows: Rows, locks: Sequence[int], space: int) -> None:
+    """On PostgreSQL: takes these advisory locks to the end of the transaction, then inserts the rows in their order.
+
+    One statement does both: a row's sequence number is drawn when the row is made, and no row is made
+    before the count of the locks taken is known.
+    """
+    if len(rows) >= _COPY_FROM:
+        await conn.execute(_TAKE_LOCKS, {"space": space, "locks": list(locks)})
+        await insert_rows(conn, table, rows)
+        return
+    names = tuple(rows[0])
+    values = {name: _bound(table, name, [row[name] for row in rows]) for name in names}
+    await conn.execute(_locked_statement(table, names), {**values, "space": space, "locks": list(locks)})
+
+
+_TAKE_LOCKS = text("SELECT pg_advisory_xact_lock(:space, lock) FROM unnest(CAST(:locks AS INT[])) AS lock")
+
+
+@lru_cache(maxsize=16)
+def _locked_statement(table: Table, names: tuple[str, ...]) -> TextClause:
+    arrays = ", ".join(f"CAST(:{name} AS {table.c[name].type.compile(_POSTGRES)}[])" for name in names)
+    listed = ", ".join(names)
+    return text(
+        "WITH taken AS MATERIALIZED (SELECT pg_advisory_xact_lock(:space, lock)"  # noqa: S608
+        " FROM unnest(CAST(:locks AS INT[])) AS lock), counted AS MATERIALIZED (SELECT count(*) FROM taken)"
+        f" INSERT INTO {table.name} ({listed}) SELECT {', '.join(f'u.{name}' for name in names)}"
+        f" FROM counted, unnest({arrays}) AS u({listed})"
+    )
+
+
 async def insert_stream(conn: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
     """Inserts rows as they are made: while PostgreSQL stores the first ones the next are still being built."""
     made = iter(rows)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from libs.common.kit import Kit
 from services.interagency import api, events, matrix, service, store
 from services.interagency.outbound import Poster
-from services.interagency.webhooks import Post, Sender
+from services.interagency.sender import Post, Sender
 
 _AT_ONCE = 200
 """Referrals of a file registered in one transaction."""
@@ -40,12 +40,7 @@ def create_app(kit: Kit, post: Post | None = None) -> FastAPI:
 
     async def send_webhooks(kit: Kit) -> None:
         """Sends webhooks as they fall due."""
-        while True:
-            due.clear()
-            if await sender.send_due() == 0:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_IDLE):
-                        await due.wait()
+        await sender.serve(due, _IDLE)
 
     app = kit.app(
         title="AX 이음 interagency",
@@ -54,7 +49,7 @@ def create_app(kit: Kit, post: Post | None = None) -> FastAPI:
         handlers=events.HANDLERS,
         background=[register_files, send_webhooks],
         counts=store.counts,
-        gather=0.2,
+        gather=0.5,
     )
     app.state.matrix = matrix.load()
     return app

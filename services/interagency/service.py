@@ -1,7 +1,7 @@
 """Use cases: refer companies, register them, move referrals along as the other services speak."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from libs.common.crypto import Keyring
 from libs.common.db import Tx
@@ -19,11 +19,14 @@ from libs.contracts.interagency import (
 from libs.contracts.matching import RecommendationUpdatedV1
 from libs.contracts.subsidy import QuoteIssuedV1
 from services.interagency import store, webhooks
-from services.interagency.domain import merge
+from services.interagency.domain import account, merge
 from services.interagency.domain.draft import Draft
 
 TOP = 3
 """How many recommended courses a partner sees of each company."""
+
+PAGE = 1_000
+"""Results of a file that are stored, and read, together."""
 
 
 def referral_row(draft: Draft, agency: str, referral_id: str, keyring: Keyring, tx: Tx) -> dict[str, Any]:
@@ -58,22 +61,36 @@ def referral_row(draft: Draft, agency: str, referral_id: str, keyring: Keyring, 
     }
 
 
-async def refer(tx: Tx, draft: Draft, agency: str, keyring: Keyring) -> tuple[store.Record, bool, bool]:
-    """One referral, registered at once. Gives it as a partner sees it, whether it is new (a repeated one stays
-    as it was), and whether the company was known. Raises `IntegrityError` if another request was faster."""
-    earlier = await store.existing(tx.conn, agency, [draft.business_number])
-    identity = earlier.get((draft.business_number, draft.programme))
-    if identity is None:
-        row = referral_row(draft, agency, tx.new_id(), keyring, tx)
-        company, was_known = await _register_one(tx, row)
-        if status_of(company) == "received":
-            return {**row, **{name: company[name] for name in store.SHOWN}}, True, was_known
-        identity = row["referral_id"]
-    else:
-        was_known = True
-    stored = await store.referral(tx.conn, agency, identity)
+class Referred(NamedTuple):
+    """What became of one referral: as its partner sees it, and `others` of the same partner and company."""
+
+    row: store.Record
+    is_new: bool
+    company_known: bool
+    others: list[store.Record]
+
+
+async def refer(tx: Tx, draft: Draft, agency: str, keyring: Keyring) -> Referred:
+    """One referral, registered at once; a repeated one stays as it was and is told to nobody.
+
+    Raises `IntegrityError` if another request was faster.
+    """
+    earlier = await store.referrals_of(tx.conn, agency, draft.business_number)
+    same = next((row for row in earlier if row["programme"] == draft.programme), None)
+    if same is not None:
+        others = [row for row in earlier if row is not same]
+        return Referred(await _seen(tx, agency, same["referral_id"]), False, True, others)
+    row = referral_row(draft, agency, tx.new_id(), keyring, tx)
+    company, was_known = await _register_one(tx, row)
+    if status_of(company) == "received":
+        return Referred({**row, **{name: company[name] for name in store.SHOWN}}, True, was_known, earlier)
+    return Referred(await _seen(tx, agency, row["referral_id"]), True, was_known, earlier)
+
+
+async def _seen(tx: Tx, agency: str, referral_id: str) -> store.Record:
+    stored = await store.referral(tx.conn, agency, referral_id)
     assert stored is not None
-    return stored, identity not in earlier.values(), was_known
+    return stored
 
 
 async def _register_one(tx: Tx, row: dict[str, Any]) -> tuple[store.Record, bool]:
@@ -84,7 +101,7 @@ async def _register_one(tx: Tx, row: dict[str, Any]) -> tuple[store.Record, bool
     row["change_no"] = await store.take_numbers(tx.conn, 1)
     await insert_rows(tx.conn, store.referrals, [row])
     _tell_received(tx, row)
-    await _advance(tx, [(row, status_of(company), company)])
+    await _advance(tx, [(row, company)])
     return company, row["business_number"] not in new
 
 
@@ -92,21 +109,32 @@ Accepted = Sequence[tuple[int, Draft]]
 """Row number and draft of what a file may add."""
 
 
-async def store_batch(tx: Tx, batch_id: str, agency: str, accepted: Accepted, keyring: Keyring, report: Any) -> None:
-    """All accepted rows of a file in one go; `register_waiting` registers their companies afterwards."""
+async def store_batch(
+    tx: Tx, batch_id: str, agency: str, accepted: Accepted, keyring: Keyring, report: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All accepted rows of a file in one go; `register_waiting` registers their companies afterwards.
+
+    Gives the report as it is answered: of the results of a very long file only the weightiest, all being stored.
+    """
     if accepted:
         first = await store.take_numbers(tx.conn, len(accepted))
 
         def rows() -> Iterator[dict[str, Any]]:
             for change_no, (number, draft) in enumerate(accepted, start=first):
-                row = referral_row(draft, agency, f"{batch_id}.{number}", keyring, tx)
+                row = referral_row(draft, agency, account.referral_id(batch_id, number), keyring, tx)
                 row["batch_id"], row["row_number"], row["change_no"] = batch_id, number, change_no
                 yield row
 
         await insert_stream(tx.conn, store.referrals, rows())
-    batch = {"batch_id": batch_id, "agency": agency, "report": report, "created_at": tx.now}
+    results = report["results"]
+    pages = [results[start : start + PAGE] for start in range(0, len(results), PAGE)]
+    stored = [{"batch_id": batch_id, "last_row": page[-1]["row"], "results": page} for page in pages]
+    await insert_rows(tx.conn, store.batch_rows, stored)
+    short = account.shortened(report)
+    batch = {"batch_id": batch_id, "agency": agency, "report": short, "created_at": tx.now}
     await insert_rows(tx.conn, store.batches, [batch])
     tx.signal("unregistered", batch_id)
+    return short
 
 
 async def register_waiting(tx: Tx, limit: int) -> int:
@@ -125,8 +153,7 @@ async def register(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     await update_rows(tx.conn, store.referrals, ties, key="referral_id")
     for row in tied:
         _tell_received(tx, row)
-    companies = [known[row["business_number"]] for row in tied]
-    await _advance(tx, [(row, status_of(company), company) for row, company in zip(tied, companies, strict=True)])
+    await _advance(tx, [(row, known[row["business_number"]]) for row in tied])
 
 
 async def _companies_of(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, store.Record], set[str]]:
@@ -202,21 +229,27 @@ def status_of(company: Mapping[str, Any]) -> ReferralStatus:
     return "diagnosed" if company["assessment_version"] else "received"
 
 
-async def _advance(tx: Tx, moves: Iterable[tuple[Mapping[str, Any], ReferralStatus, Mapping[str, Any]]]) -> None:
-    """Moves referrals forward where there is a forward; tells the partner by event and webhook."""
+async def _advance(tx: Tx, moves: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], touched: bool = False) -> None:
+    """Moves referrals forward where there is a forward; tells the partner by event and webhook.
+
+    `touched` referrals come up again for those who follow the changes even if their status stays.
+    """
     changed = []
-    for row, status, company in moves:
-        if merge.later(row["status"], status) == row["status"]:
-            continue
-        changed.append((row, status, company))
+    for row, company in moves:
+        status = merge.later(row["status"], status_of(company))
+        if touched or status != row["status"]:
+            changed.append((row, status, company))
     if not changed:
         return
     first = await store.take_numbers(tx.conn, len(changed))
     updates, told = [], []
     for number, (row, status, company) in enumerate(changed, start=first):
-        sequence = row["sequence"] + 1
+        moved = status != row["status"]
+        sequence = row["sequence"] + moved
         update = {"status": status, "sequence": sequence, "change_no": number, "changed_at": tx.now}
         updates.append({"referral_id": row["referral_id"], **update})
+        if not moved:
+            continue
         told.append(({**row, **update}, company))
         tx.emit(
             ReferralStatusChangedV1.model_construct(
@@ -246,20 +279,21 @@ def _draft(row: Mapping[str, Any]) -> Draft:
     return Draft(**known, score=score, contact_email=None, notes=())
 
 
-async def _apply(tx: Tx, changes: Mapping[str, dict[str, Any]], newer: str) -> None:
-    """Writes what another service said of companies, where it is newer, and moves their referrals."""
+async def _apply(tx: Tx, changes: Mapping[str, dict[str, Any]], *marks: str, touches: bool) -> None:
+    """Writes what another service said of companies, where it is newer by `marks`, and moves their referrals."""
     known = await store.lock_companies(tx.conn, store.companies.c.company_id, list(changes))
     rows, current = [], {}
     for identity, company in known.items():
         change = changes[identity]
-        if change[newer] > company[newer]:
+        mark = next((name for name in marks if change[name] != company[name]), None)
+        if mark and change[mark] > company[mark]:
             rows.append({"company_id": identity, **change})
             current[identity] = {**company, **change}
     if not rows:
         return
     await update_rows(tx.conn, store.companies, rows, key="company_id")
     found = await store.lock_referrals(tx.conn, list(current))
-    await _advance(tx, ((r, status_of(current[r["company_id"]]), current[r["company_id"]]) for r in found))
+    await _advance(tx, [(row, current[row["company_id"]]) for row in found], touches)
 
 
 async def assessed(tx: Tx, events: Iterable[AssessmentCompletedV1]) -> None:
@@ -272,10 +306,11 @@ async def assessed(tx: Tx, events: Iterable[AssessmentCompletedV1]) -> None:
         }
         for event in sorted(events, key=lambda event: event.version)
     }
-    await _apply(tx, changes, "assessment_version")
+    await _apply(tx, changes, "assessment_version", touches=True)
 
 
 async def recommended(tx: Tx, events: Iterable[RecommendationUpdatedV1]) -> None:
+    """A list alone is no news for the partner: its prices follow."""
     changes = {
         event.company_id: {
             "offers": [offer.model_dump(mode="json", include=_SHOWN) for offer in event.offers[:TOP]],
@@ -283,18 +318,20 @@ async def recommended(tx: Tx, events: Iterable[RecommendationUpdatedV1]) -> None
         }
         for event in sorted(events, key=lambda event: event.version)
     }
-    await _apply(tx, changes, "offers_version")
+    await _apply(tx, changes, "offers_version", touches=False)
 
 
 async def priced(tx: Tx, events: Iterable[QuoteIssuedV1]) -> None:
+    """Prices of a list; of two quotes of the same list the later one holds."""
     changes = {
         event.company_id: {
-            "prices": {price.course_id: price.model_dump(mode="json", include=_PRICE) for price in event.prices[:TOP]},
+            "prices": {price.course_id: price.model_dump(mode="json", include=_PRICE) for price in event.prices},
             "prices_version": event.recommendation_version,
+            "prices_at": event.issued_at,
         }
-        for event in sorted(events, key=lambda event: event.recommendation_version)
+        for event in sorted(events, key=lambda event: (event.recommendation_version, event.issued_at))
     }
-    await _apply(tx, changes, "prices_version")
+    await _apply(tx, changes, "prices_version", "prices_at", touches=True)
 
 
 _SHOWN = {"course_id", "title", "provider", "starts_on", "programme"}

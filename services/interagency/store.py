@@ -15,7 +15,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    and_,
     func,
     or_,
     select,
@@ -48,8 +47,10 @@ companies = Table(
     Column("offers", Json),
     Column("prices_version", BigInteger, nullable=False),
     Column("prices", Json),
+    Column("prices_at", UtcTime),
 )
-"""One row per 사업자등록번호. Level, offers and prices are what the other services last said of it."""
+"""One row per 사업자등록번호. Level, offers and prices are what the other services last said of it; the same list may
+be priced again, `prices_at` says when it last was."""
 
 referrals = Table(
     "referrals",
@@ -103,6 +104,15 @@ batches = Table(
     Column("report", Json, nullable=False),
     Column("created_at", UtcTime, nullable=False),
 )
+
+batch_rows = Table(
+    "batch_rows",
+    metadata,
+    Column("batch_id", Text, primary_key=True),
+    Column("last_row", Integer, primary_key=True),
+    Column("results", Json, nullable=False),
+)
+"""What became of rows of a file, a thousand results together, `last_row` being the row of the last of them."""
 
 change_numbers = Table(
     "change_numbers",
@@ -208,16 +218,13 @@ async def referral(conn: AsyncConnection, agency: str | None, referral_id: str) 
 
 
 async def changed_since(
-    conn: AsyncConnection, agency: str | None, after: tuple[int, str], filters: dict[str, str], limit: int
+    conn: AsyncConnection, agency: str | None, after: int, filters: dict[str, str], limit: int
 ) -> list[Record]:
     c = referrals.c
-    number, identity = after
-    chosen = _with_company(agency).where(
-        or_(c.change_no > number, and_(c.change_no == number, c.referral_id > identity))
-    )
+    chosen = _with_company(agency).where(c.change_no > after)
     for name, value in filters.items():
         chosen = chosen.where(c[name] == value)
-    return _records(await conn.execute(chosen.order_by(c.change_no, c.referral_id).limit(limit)))
+    return _records(await conn.execute(chosen.order_by(c.change_no).limit(limit)))
 
 
 async def company(conn: AsyncConnection, key: str) -> Record | None:
@@ -226,10 +233,13 @@ async def company(conn: AsyncConnection, key: str) -> Record | None:
     return _one(await conn.execute(chosen))
 
 
-async def referred(conn: AsyncConnection, agency: str, company_id: str) -> bool:
+async def referrals_of(conn: AsyncConnection, agency: str | None, business_number: str) -> list[Record]:
+    """What one agency, or all of them, referred of one company, oldest first."""
     c = referrals.c
-    chosen = select(func.count()).where(c.agency == agency, c.company_id == company_id)
-    return bool(await conn.scalar(chosen))
+    chosen = select(referrals).where(c.business_number == business_number)
+    if agency is not None:
+        chosen = chosen.where(c.agency == agency)
+    return _records(await conn.execute(chosen.order_by(c.received_at, c.referral_id)))
 
 
 async def batch(conn: AsyncConnection, agency: str | None, batch_id: str) -> Record | None:
@@ -237,6 +247,13 @@ async def batch(conn: AsyncConnection, agency: str | None, batch_id: str) -> Rec
     if agency is not None:
         chosen = chosen.where(batches.c.agency == agency)
     return _one(await conn.execute(chosen))
+
+
+async def batch_page(conn: AsyncConnection, batch_id: str, after: int) -> list[list[Record]]:
+    """The results behind row `after`, up to the end of their thousand, and the next thousand if there is one."""
+    c = batch_rows.c
+    chosen = select(c.results).where(c.batch_id == batch_id, c.last_row > after).order_by(c.last_row).limit(2)
+    return list(await conn.scalars(chosen))
 
 
 async def counts(conn: AsyncConnection) -> dict[str, Any]:

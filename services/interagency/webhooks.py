@@ -1,35 +1,24 @@
-"""Telling partners by signed webhook (Standard Webhooks): written with the change, sent until it arrives.
+"""Telling partners by webhook: where they listen, what is said, what was sent and may be sent again.
 
-A delivery is a row in the transaction of the status change. A worker leases due rows, sends them, and
-notes the outcome; the next of a referral waits until the one before it is settled.
+A delivery is a row in the transaction of the status change; `sender` sends it.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+import base64
+import secrets
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-import structlog
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
-from standardwebhooks import Webhook
 
 from libs.common.crypto import Keyring
-from libs.common.db import Database, Tx
-from libs.common.rows import insert_rows
+from libs.common.db import Tx
+from libs.common.rows import insert_rows, upsert_rows
 from services.interagency import store
-from services.interagency.outbound import Answer, Refused
 
-BACKOFF = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000)
-"""Seconds before each further attempt, as Standard Webhooks recommends; after the last the delivery has failed."""
-
-LEASE = timedelta(seconds=60)
-_BATCH = 20
-_log = structlog.get_logger()
-
-Post = Callable[[str, bytes, dict[str, str]], Awaitable[Answer]]
+EVENT = "referral.status-changed"
 
 
 def secret_place(agency: str) -> str:
@@ -50,7 +39,7 @@ async def enqueue(tx: Tx, changes: Sequence[tuple[Mapping[str, Any], Mapping[str
 
 def _row(tx: Tx, referral: Mapping[str, Any], company: Mapping[str, Any]) -> dict[str, Any]:
     body = {
-        "type": "referral.status-changed",
+        "type": EVENT,
         "timestamp": tx.now.isoformat(),
         "data": {
             "referral_id": referral["referral_id"],
@@ -76,86 +65,33 @@ def _row(tx: Tx, referral: Mapping[str, Any], company: Mapping[str, Any]) -> dic
     }
 
 
-class Sender:
-    """Sends what is due. `post` sends one request; `backoff` are seconds between attempts."""
-
-    def __init__(self, db: Database, keyring: Keyring, post: Post, backoff: Sequence[float] = BACKOFF) -> None:
-        self._db, self._keyring, self._post, self._backoff = db, keyring, post, tuple(backoff)
-
-    async def send_due(self) -> int:
-        """Leases and sends one batch; gives how many were tried."""
-        async with self._db.transaction() as tx:
-            rows = await _lease(tx)
-        await asyncio.gather(*(self._send(row) for row in rows))
-        return len(rows)
-
-    async def _send(self, row: RowMapping) -> None:
-        headers = self._headers(row)
-        try:
-            answer = await self._post(row["url"], row["body"].encode(), headers)
-            status, error = answer.status, None
-        except Refused as refused:
-            status, error = None, str(refused)
-        async with self._db.transaction() as tx:
-            await self._note(tx, row, status, error)
-
-    def _headers(self, row: RowMapping) -> dict[str, str]:
-        now = self._db.clock()
-        sealed = [secret for secret in (row["secret"], row["old_secret"]) if secret]
-        secrets = [self._keyring.open(secret, secret_place(row["agency"])) for secret in sealed]
-        signatures = [Webhook(secret).sign(row["delivery_id"], now, row["body"]) for secret in secrets]
-        return {
-            "Content-Type": "application/json",
-            "User-Agent": "ieum-webhooks/1",
-            "webhook-id": row["delivery_id"],
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": " ".join(signatures),
-        }
-
-    async def _note(self, tx: Tx, row: RowMapping, status: int | None, error: str | None) -> None:
-        attempts = row["attempts"] + 1
-        change: dict[str, Any] = {
-            "attempts": attempts,
-            "last_status": status,
-            "last_error": error,
-            "leased_until": None,
-        }
-        if status is not None and 200 <= status < 300:
-            change |= {"status": "delivered", "settled_at": tx.now}
-        elif status == 410 or attempts > len(self._backoff):
-            change |= {"status": "failed", "settled_at": tx.now}
-        else:
-            change["next_at"] = tx.now + timedelta(seconds=self._backoff[attempts - 1])
-        d = store.deliveries.c
-        await tx.conn.execute(update(store.deliveries).where(d.delivery_id == row["delivery_id"]).values(change))
-        if status == 410:
-            # 410 Gone is how a receiver says: stop. The partner sees it at the endpoint and may put it anew.
-            e = store.endpoints.c
-            await tx.conn.execute(
-                update(store.endpoints).where(e.agency == row["agency"], e.url == row["url"]).values(disabled=1)
-            )
-        if change.get("status") != "delivered":
-            _log.warning("webhook not delivered", agency=row["agency"], attempts=attempts, status=status, error=error)
+async def endpoint(conn: AsyncConnection, agency: str) -> RowMapping | None:
+    found = await conn.execute(select(store.endpoints).where(store.endpoints.c.agency == agency))
+    return found.mappings().one_or_none()
 
 
-async def _lease(tx: Tx) -> Sequence[RowMapping]:
-    """Due deliveries, each the oldest unsettled one of its referral, held for this worker."""
-    d, e = store.deliveries.c, store.endpoints.c
-    earlier = store.deliveries.alias("earlier")
-    waits = exists().where(
-        earlier.c.referral_id == d.referral_id, earlier.c.sequence < d.sequence, earlier.c.status == "pending"
-    )
-    free = or_(d.leased_until.is_(None), d.leased_until < tx.now)
-    due = and_(d.status == "pending", d.next_at <= tx.now, free, e.disabled == 0, ~waits)
-    joined = store.deliveries.join(store.endpoints, e.agency == d.agency)
-    chosen = select(store.deliveries, e.url, e.secret, e.old_secret).select_from(joined).where(due)
-    chosen = chosen.order_by(d.next_at).limit(_BATCH).with_for_update(of=store.deliveries, skip_locked=True)
-    rows = (await tx.conn.execute(chosen)).mappings().all()
-    ids = [row["delivery_id"] for row in rows]
-    if ids:
-        held = update(store.deliveries).where(d.delivery_id.in_(ids)).values(leased_until=tx.now + LEASE)
-        await tx.conn.execute(held)
-    return rows
+async def save_endpoint(tx: Tx, keyring: Keyring, agency: str, url: str, old_secret: bytes | None) -> str:
+    """Sets where the agency listens, and gives the new secret. `old_secret`, sealed, goes on signing beside it."""
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    row = {
+        "agency": agency,
+        "url": url,
+        "secret": keyring.seal(secret, secret_place(agency)),
+        "old_secret": old_secret,
+        "disabled": 0,
+        "changed_at": tx.now,
+    }
+    await upsert_rows(tx.conn, store.endpoints, [row], key="agency")
+    tx.signal("webhooks", "due")
+    return secret
+
+
+async def remove_endpoint(tx: Tx, agency: str) -> None:
+    """Nothing more is sent: what waits has failed, and may be replayed to a later endpoint."""
+    await tx.conn.execute(delete(store.endpoints).where(store.endpoints.c.agency == agency))
+    d = store.deliveries.c
+    waiting = update(store.deliveries).where(d.agency == agency, d.status == "pending")
+    await tx.conn.execute(waiting.values(status="failed", last_error="endpoint removed", settled_at=tx.now))
 
 
 async def log(conn: AsyncConnection, agency: str, status: str | None, limit: int) -> Sequence[RowMapping]:
@@ -165,3 +101,19 @@ async def log(conn: AsyncConnection, agency: str, status: str | None, limit: int
         chosen = chosen.where(d.status == status)
     newest_first = chosen.order_by(d.created_at.desc(), d.delivery_id.desc()).limit(limit)
     return (await conn.execute(newest_first)).mappings().all()
+
+
+async def delivery(conn: AsyncConnection, agency: str, delivery_id: str) -> RowMapping | None:
+    d = store.deliveries.c
+    found = await conn.execute(select(store.deliveries).where(d.delivery_id == delivery_id, d.agency == agency))
+    return found.mappings().one_or_none()
+
+
+async def replay(tx: Tx, agency: str, delivery_id: str) -> RowMapping | None:
+    """Makes a settled delivery due again, under the same id; None if it is not there or not settled."""
+    d = store.deliveries.c
+    again = update(store.deliveries).where(d.delivery_id == delivery_id, d.agency == agency, d.status != "pending")
+    again = again.values(status="pending", attempts=0, next_at=tx.now, settled_at=None, leased_until=None)
+    tx.signal("webhooks", "due")
+    replayed: RowMapping | None = (await tx.conn.execute(again.returning(store.deliveries))).mappings().one_or_none()
+    return replayed

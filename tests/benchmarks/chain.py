@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ SECONDS = int(os.environ.get("BENCH_CHAIN_SECONDS", "120"))
 _WARM = 100
 _PATIENCE = 60.0
 
-Post = Callable[[str, int], Awaitable[None]]
+Post = Callable[[str, int], Coroutine[Any, Any, None]]
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -56,7 +56,7 @@ async def steady(post: Post, first: int, count: int, rate: float) -> dict[str, f
     """Posts `count` companies at `rate` a second, on time whether or not answers are in; gives when each was sent."""
     sent: dict[str, float] = {}
     began = time.perf_counter()
-    tasks = []
+    tasks: list[asyncio.Task[None]] = []
     for number in range(count):
         delay = began + number / rate - time.perf_counter()
         if delay > 0:

@@ -1,6 +1,7 @@
 """Partners at the API: one referral, a file, what they may see, and what a repeated request does."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -322,3 +323,74 @@ async def test_two_files_with_the_same_companies_at_once_store_each_once(msit: h
     assert sum(answer.json()["accepted"] for answer in answers) == 300
     assert sum(answer.json()["duplicates"] for answer in answers) == 900
     assert await count(kit, store.referrals) == 300
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"headcount": "1,234"}, {}),
+        ({"headcount": 35.0, "region_code": 12110, "business_number": 1168200276}, {}),
+        ({"headcount": True}, {"headcount"}),
+        ({"headcount": 35.5}, {"headcount"}),
+        ({"headcount": 10**30}, {"headcount"}),
+        ({"company_name": 10**30}, {"company_name"}),
+        ({"company_name": "\ud800"}, {"company_name"}),
+        ({"score": {"instrument": "AX혁신지수", "level": 6, "levels": "5"}}, {"external_level"}),
+        ({"score": {"instrument": "AX혁신지수", "level": 3, "levels": 5, "measured_on": "어제"}},
+         {"external_measured_on"}),
+        ({"contact_email": ["kim@corp.example"]}, {"contact_email"}),
+    ],
+)  # fmt: skip
+async def test_a_json_value_is_read_as_in_a_file_or_refused(
+    msit: httpx.AsyncClient, changes: dict[str, Any], expected: set[str]
+) -> None:
+    content = json.dumps({**GOOD, **changes})
+    answer = await msit.post("/v1/referrals", content=content, headers={**key("1"), "Content-Type": "application/json"})
+    assert answer.status_code == (422 if expected else 201), answer.text
+    assert {error["field"] for error in answer.json().get("errors", [])} == set(expected)
+    assert "kim@" not in answer.text
+
+
+async def test_an_unknown_member_is_refused_whatever_its_name(msit: httpx.AsyncClient) -> None:
+    for name, code in (("agency", "extra_forbidden"), ("\ud800", "string_unicode"), ("\x00", "extra_forbidden")):
+        content = json.dumps({**GOOD, name: 1})
+        headers = {**key("1"), "Content-Type": "application/json"}
+        answer = await msit.post("/v1/referrals", content=content, headers=headers)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, code), name
+
+
+async def test_who_asks_comes_before_what_is_asked(app: FastAPI, client_for: ClientFor) -> None:
+    assert (await client_for(app).post("/v1/referrals", json=GOOD)).status_code == 401
+
+
+async def test_a_known_company_is_answered_with_ones_own_referrals(
+    msit: httpx.AsyncClient, mss: httpx.AsyncClient
+) -> None:
+    first = (await msit.post("/v1/referrals", json=GOOD, headers=key("1"))).json()
+    assert first["other_referrals"] == []
+    second = (
+        await msit.post("/v1/referrals", json={**GOOD, "programme": "msit-manufacturing-ai"}, headers=key("2"))
+    ).json()
+    assert [other["referral_id"] for other in second["other_referrals"]] == [first["referral_id"]]
+    again = (await msit.post("/v1/referrals", json=GOOD, headers=key("3"))).json()
+    assert [other["referral_id"] for other in again["other_referrals"]] == [second["referral_id"]]
+    foreign = (await mss.post("/v1/referrals", json={**GOOD, "programme": "mss-ai-product"}, headers=key("4"))).json()
+    assert (foreign["company_known"], foreign["other_referrals"]) == (True, [])
+    changes = (await msit.get(second["links"]["changes"])).json()["items"]
+    assert [item["referral_id"] for item in changes] == [second["referral_id"]]
+    assert len((await msit.get("/v1/referrals?after=")).json()["items"]) == 2
+
+
+async def test_a_ministry_sees_its_own_scores_only(
+    msit: httpx.AsyncClient, mss: httpx.AsyncClient, app: FastAPI, client_for: ClientFor
+) -> None:
+    score = {"instrument": "AI 도입수준 진단", "level": 2, "levels": 5}
+    await msit.post("/v1/referrals", json={**GOOD, "score": score}, headers=key("1"))
+    await mss.post("/v1/referrals", json={**GOOD, "programme": "mss-smart-factory"}, headers=key("2"))
+    path = "/v1/companies/116-82-00276"
+    assert (await msit.get(path)).json()["profile"]["scores"][0]["level"] == 2
+    seen = (await mss.get(path)).json()
+    assert (seen["profile"]["scores"], [one["agency"] for one in seen["referrals"]]) == ([], ["MSS"])
+    everything = (await client_for(app, "referrals:read").get(path)).json()
+    assert len(everything["profile"]["scores"]) == 1
+    assert {one["agency"] for one in everything["referrals"]} == {"MSIT", "MSS"}

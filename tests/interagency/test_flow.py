@@ -1,6 +1,7 @@
 """A referral moves along as the other services speak, in whatever order their words arrive."""
 
 import itertools
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -156,3 +157,31 @@ async def test_a_company_that_is_not_ours_is_ignored(kit: Kit) -> None:
     async with kit.db.transaction() as tx:
         await hear(tx, assessment("unknown"))
     assert await events(kit) == []
+
+
+async def test_the_same_list_priced_again_shows_the_later_price(msit: httpx.AsyncClient, kit: Kit) -> None:
+    body = (await msit.post("/v1/referrals", json=GOOD, headers=key("1"))).json()
+    company = body["company_id"]
+    first = quote(company)
+    price = first.prices[0].model_copy(update={"support": 70_000, "self_pay": 10_000})
+    later = first.model_copy(update={"prices": (price,), "issued_at": NOW + timedelta(days=1)})
+    for event in (assessment(company), recommendation(company), later, first):
+        async with kit.db.transaction() as tx:
+            await hear(tx, event)
+    shown = (await msit.get(f"/v1/referrals/{body['referral_id']}")).json()
+    assert shown["offers"][0]["self_pay"] == 10_000
+
+
+async def test_news_without_a_new_status_comes_up_behind_the_cursor(msit: httpx.AsyncClient, kit: Kit) -> None:
+    body = (await msit.post("/v1/referrals", json=GOOD, headers=key("1"))).json()
+    company = body["company_id"]
+    for event in (assessment(company), recommendation(company), quote(company)):
+        async with kit.db.transaction() as tx:
+            await hear(tx, event)
+    page = (await msit.get("/v1/referrals")).json()
+    told = await events(kit)
+    async with kit.db.transaction() as tx:
+        await hear(tx, assessment(company, 2, "advanced"))
+    news = (await msit.get("/v1/referrals", params={"after": page["next"]})).json()["items"]
+    assert [(one["status"], one["level"], one["sequence"]) for one in news] == [("recommended", "advanced", 3)]
+    assert await events(kit) == told

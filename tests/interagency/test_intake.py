@@ -13,6 +13,7 @@ from services.interagency import files
 from services.interagency.domain.draft import Draft, Fault, Reader, cells_of
 from services.interagency.domain.merge import later, profile
 from services.interagency.domain.table import Sheet, Unreadable
+from services.interagency.files import limits
 from services.interagency.matrix import load
 
 ON = date(2026, 11, 23)
@@ -77,6 +78,11 @@ def test_a_whole_row_is_read() -> None:
         ({"headcount": "35.5"}, [("headcount", "not-a-count")]),
         ({"headcount": "1e6"}, [("headcount", "not-a-count")]),
         ({"headcount": "1000001"}, [("headcount", "out-of-range")]),
+        ({"region_code": "12110" + " " * 2_000}, [("region_code", "too-long")]),
+        ({"headcount": "12,34"}, [("headcount", "not-a-count")]),
+        ({"ksic_version": "", "ksic_code": "29293"}, [("ksic_version", "ambiguous-revision")]),
+        ({"ksic_version": "", "ksic_code": "99999"}, [("ksic_code", "unknown")]),
+        ({"contact_email": "kim\x00@example.com"}, [("contact_email", "format")]),
         ({"headcount": "9" * 30}, [("headcount", "not-a-count")]),
         ({"programme": "스마트공장 보급"}, [("programme", "unknown-programme")]),
         ({"programme": ""}, [("programme", "missing")]),
@@ -108,6 +114,27 @@ def test_everything_wrong_with_a_row_is_said_at_once(changes: dict[str, str], ex
         assert found == expected
 
 
+def test_a_code_with_two_meanings_names_both() -> None:
+    outcome = reader().read(cells_of({**GOOD, "ksic_version": "", "ksic_code": "29293"}))
+    assert isinstance(outcome[0], Fault)
+    assert "10:" in outcome[0].ko
+    assert "11:" in outcome[0].en
+
+
+@pytest.mark.parametrize("text", ["2026-03-01", "2026.3.1", "20260301", "2026/03/01", "2026-03-01 00:00:00"])
+def test_a_day_of_measurement_is_read(text: str) -> None:
+    scored = {"external_instrument": "x", "external_level": "1", "external_levels": "5", "external_measured_on": text}
+    score = good(**scored).score
+    assert score is not None
+    assert score.measured_on == date(2026, 3, 1)
+
+
+@pytest.mark.parametrize("text", ["2026-02-30", "2026-03", "2026-03-01x", "3월"])
+def test_what_is_no_day_is_refused(text: str) -> None:
+    scored = {"external_instrument": "x", "external_level": "1", "external_levels": "5", "external_measured_on": text}
+    assert faults(**scored) == [("external_measured_on", "not-a-date")]
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "value"),
     [
@@ -121,6 +148,7 @@ def test_everything_wrong_with_a_row_is_said_at_once(changes: dict[str, str], ex
         ({"ksic_version": "", "ksic_code": ""}, "ksic_code", None),
         ({"headcount": "1,234"}, "headcount", 1234),
         ({"headcount": "35.0"}, "headcount", 35),
+        ({"headcount": "1,234.0"}, "headcount", 1234),
         ({"headcount": "３５"}, "headcount", 35),
         ({"headcount": ""}, "headcount", None),
         ({"headcount": "0"}, "headcount", 0),
@@ -159,6 +187,16 @@ def test_later_knowledge_adds_and_never_erases() -> None:
     assert (poorer.headcount, poorer.ksic_code, poorer.name) == (35, "29271", "이음정밀(주)")
     same = profile(first, good(headcount="35"))
     assert same == first
+
+
+def test_the_size_class_follows_from_all_that_is_known() -> None:
+    shop = profile(None, good(ksic_code="47111", headcount="100"))
+    assert shop.size_class == "priority"
+    grown = profile(shop, good(ksic_version="", ksic_code="", headcount="400"))
+    assert (grown.ksic_code, grown.size_class) == ("47111", "large_under_1000")
+    heads_only = profile(None, good(ksic_version="", ksic_code="", headcount="400"))
+    assert heads_only.size_class is None
+    assert profile(heads_only, good(headcount="")).size_class == "priority"
 
 
 def test_an_older_score_does_not_replace_a_newer_one() -> None:
@@ -226,7 +264,7 @@ def test_the_same_company_comes_in_many_forms(data: bytes, media: str) -> None:
 def bomb() -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/worksheets/sheet1.xml", b"0" * (files.MOST_INFLATED + 1))
+        archive.writestr("xl/worksheets/sheet1.xml", b"0" * (limits.MOST_INFLATED + 1))
     return out.getvalue()
 
 
@@ -246,9 +284,12 @@ def lying_bomb() -> bytes:
         (CSV.split("\n")[0].encode(), files.CSV, "no-rows"),
         (b"\xff\xfa\x00bad", files.CSV, "encoding"),
         (b"a\x00b,c", files.CSV, "encoding"),
+        (("기업명," * 300_000 + "x\n1\n").encode(), files.CSV, "too-many-columns"),
+        (b"a\n" * 1_100_000, files.CSV, "too-many-rows"),
+        (CSV.encode() + b'"x"y\n' * 1_100, files.CSV, "broken-csv"),
         ("이름,번호\nx,1\n".encode(), files.CSV, "missing-columns"),
         (("기업명," + CSV).encode(), files.CSV, "doubled-columns"),
-        ((CSV + '"never closed').encode() + b"x" * 20_000, files.CSV, "broken-csv"),
+        (('"' + CSV).encode(), files.CSV, "broken-csv"),
         (b"PK\x03\x04 not a zip", files.XLSX, "broken-xlsx"),
         (b"not a zip at all", files.XLSX, "broken-xlsx"),
         (bomb(), files.XLSX, "zip-bomb"),
@@ -290,3 +331,56 @@ def test_bad_lines_of_json_do_not_stop_the_others() -> None:
 def test_unknown_columns_are_told() -> None:
     sheet = read_rows(CSV.replace("사업명", "사업명,비고").replace("바우처", "바우처,x"))
     assert [(note.code, note.value) for note in sheet.notes] == [("unknown-column", "비고")]
+
+
+def test_an_open_quote_costs_its_own_row_only() -> None:
+    good_rows = "".join(f"103-81-50036,기업{n},12110,AI 통합 바우처\n" for n in range(3))
+    sheet = read_rows(CSV + '116-82-00276,"이음,12110,x\n' + good_rows + '"이음"정밀,2,3,4\n' + good_rows)
+    assert [(row.number, [fault.code for fault in row.faults]) for row in sheet.rows] == [
+        (2, []),
+        (3, ["broken-csv"]),
+        *((number, []) for number in (4, 5, 6)),
+        (7, ["broken-csv"]),
+        *((number, []) for number in (8, 9, 10)),
+    ]
+
+
+def test_quoted_commas_and_line_breaks_stay_in_their_cell() -> None:
+    sheet = read_rows(CSV + '116-82-00276,"이음, ""정밀""\n둘째 줄",12110,x\n1,2,3,4\n')
+    assert sheet.rows[1].cells[1] == '이음, "정밀"\n둘째 줄'
+    assert [row.number for row in sheet.rows] == [2, 3, 4]
+
+
+def test_a_very_long_cell_costs_its_own_row_only() -> None:
+    sheet = read_rows(CSV + f"116-82-00276,{'가' * 200_000},12110,x\n1,2,3,4\n")
+    assert [bool(row.faults) for row in sheet.rows] == [False, True, False]
+
+
+def test_empty_lines_do_not_count_as_rows() -> None:
+    sheet = read_rows(CSV + ",,,\n" * 150_000 + "1,2,3,4\n")
+    assert [row.number for row in sheet.rows] == [2, 150_003]
+
+
+def test_damaged_utf8_is_not_taken_for_another_encoding() -> None:
+    damaged = CSV.encode() + b"103-81-50036,\xb0\xa1,12110,x\n"
+    with pytest.raises(Unreadable, match="line 3"):
+        files.read(damaged, files.CSV)
+
+
+def test_the_score_of_a_json_line_may_be_an_object() -> None:
+    line = '{"business_number":"1","score":{"instrument":"AX혁신지수","level":3,"levels":5,"by":"x"}}'
+    sheet = read_rows(line, files.NDJSON)
+    assert sheet.rows[0].cells[7:10] == ("AX혁신지수", "3", "5")
+    assert [note.value for note in sheet.notes] == ["score.by"]
+
+
+def test_one_field_under_two_names_is_refused() -> None:
+    sheet = read_rows('{"기업명":"하나","company_name":"둘"}', files.NDJSON)
+    assert [fault.code for fault in sheet.rows[0].faults] == ["doubled"]
+
+
+def test_many_unknown_members_are_told_in_few_notes() -> None:
+    members = ",".join(f'"x{n}":1' for n in range(500))
+    sheet = read_rows(f'{{"business_number":"1",{members}}}', files.NDJSON)
+    assert len(sheet.notes) == 51
+    assert sheet.notes[-1].value == 450

@@ -12,12 +12,13 @@ from fastapi import FastAPI
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from libs.common.crypto import Keyring, new_keyring
 from libs.common.kit import Kit
 from services.interagency.app import create_app
 from services.interagency.outbound import Answer, Poster, Refused
-from services.interagency.webhooks import Sender
+from services.interagency.sender import LEASE, Sender
 from tests.conftest import ClientFor, Clock, MakeKit
-from tests.interagency.test_api import GOOD, SCOPES, key
+from tests.interagency.test_api import GOOD, HEADER, SCOPES, key
 from tests.interagency.test_flow import assessment, hear, quote, recommendation
 
 
@@ -86,8 +87,9 @@ async def changed(msit: httpx.AsyncClient, kit: Kit, *steps: Any) -> str:
 
 
 async def all_due(sender: Sender) -> None:
-    while await sender.send_due():
-        pass
+    while agencies := await sender.waiting():
+        for agency in agencies:
+            await sender.send_due(agency)
 
 
 async def test_each_change_arrives_signed_and_in_order(
@@ -178,7 +180,7 @@ async def test_two_workers_do_not_send_twice(
 ) -> None:
     await msit.put("/v1/webhook", json={"url": receiver.url})
     await changed(msit, kit, assessment)
-    await asyncio.gather(*(sender.send_due() for _ in range(4)))
+    await asyncio.gather(*(sender.send_due("MSIT") for _ in range(4)))
     assert len(receiver.got) == 1
 
 
@@ -217,6 +219,10 @@ async def test_another_ministry_sees_and_replays_nothing(
         "https://partner.example:99999/hook",
         "not a url",
         "https://" + "x" * 2000,
+        "https://127.0.0.1/hook",
+        "https://[::1]/hook",
+        "https://10.0.0.1:8443/hook",
+        "https://partner.example/\x7fhook",
     ],
 )
 async def test_an_unsafe_address_is_refused_with_its_reason(msit: httpx.AsyncClient, url: str) -> None:
@@ -228,7 +234,8 @@ async def test_an_unsafe_address_is_refused_with_its_reason(msit: httpx.AsyncCli
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "172.16.0.9", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1",
-     "fd00::1", "fe80::1%eth0", "::ffff:10.0.0.1", "224.0.0.1", "2002:0a00:0001::1"],
+     "fd00::1", "fe80::1%eth0", "::ffff:10.0.0.1", "224.0.0.1", "2002:0a00:0001::1",
+     "64:ff9b::a00:1", "::10.0.0.1"],
 )  # fmt: skip
 async def test_a_name_that_points_inside_is_not_called(address: str) -> None:
     async def find(host: str, port: int) -> list[str]:
@@ -257,3 +264,95 @@ async def test_the_checked_address_is_the_one_called(receiver: Receiver) -> None
     answer = await poster(f"http://partner.example:{port}/hook", b"{}", {})
     assert answer == Answer(204)
     assert receiver.got[0][0]["host"] == f"partner.example:{port}"
+
+
+async def test_another_address_of_the_name_is_tried(receiver: Receiver) -> None:
+    port = receiver.url.split("/")[2].split(":")[1]
+
+    async def find(name: str, number: int) -> list[str]:
+        return ["127.0.0.9", "127.0.0.1"]
+
+    poster = Poster({f"partner.example:{port}"}, find)
+    assert await poster(f"http://partner.example:{port}/hook", b"{}", {}) == Answer(204)
+
+
+async def test_a_slow_receiver_delays_only_its_own_ministry(
+    msit: httpx.AsyncClient, app: FastAPI, kit: Kit, receiver: Receiver, client_for: ClientFor
+) -> None:
+    mss = client_for(app, *SCOPES, "webhooks:manage", agency="MSS")
+    await msit.put("/v1/webhook", json={"url": receiver.url})
+    await mss.put("/v1/webhook", json={"url": receiver.url + "?mss"})
+    await mss.post("/v1/referrals", json={**GOOD, "programme": "mss-smart-factory"}, headers=key("2"))
+    await changed(msit, kit, assessment)
+    never, arrived = asyncio.Event(), asyncio.Event()
+
+    async def post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        if url.endswith("?mss"):
+            arrived.set()
+        else:
+            await never.wait()
+        return Answer(204)
+
+    serving = asyncio.create_task(Sender(kit.db, kit.keyring, post).serve(asyncio.Event(), idle=0.05))
+    async with asyncio.timeout(10):
+        await arrived.wait()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    assert arrived.is_set()
+
+
+async def test_a_secret_of_a_lost_key_is_a_reason_to_be_seen(
+    msit: httpx.AsyncClient, kit: Kit, receiver: Receiver
+) -> None:
+    await msit.put("/v1/webhook", json={"url": receiver.url})
+    await changed(msit, kit, assessment)
+    other = Keyring(new_keyring("k2"))
+    await Sender(kit.db, other, Poster(kit.settings.webhook_hosts)).send_due("MSIT")
+    entry = (await msit.get("/v1/webhook/deliveries")).json()[0]
+    assert (entry["status"], entry["attempts"], receiver.got) == ("pending", 1, [])
+    assert "secret" in entry["last_error"]
+
+
+async def test_without_an_endpoint_nothing_is_replayed(msit: httpx.AsyncClient, kit: Kit, receiver: Receiver) -> None:
+    await msit.put("/v1/webhook", json={"url": receiver.url})
+    await changed(msit, kit, assessment)
+    assert (await msit.delete("/v1/webhook")).status_code == 204
+    entry = (await msit.get("/v1/webhook/deliveries")).json()[0]
+    assert entry["status"] == "failed"
+    assert (await msit.post(f"/v1/webhook/deliveries/{entry['delivery_id']}/replay")).status_code == 404
+
+
+async def test_what_a_killed_worker_held_is_sent_by_another(
+    msit: httpx.AsyncClient, kit: Kit, sender: Sender, receiver: Receiver, clock: Clock
+) -> None:
+    await msit.put("/v1/webhook", json={"url": receiver.url})
+    await changed(msit, kit, assessment)
+
+    async def killed(url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        raise RuntimeError("killed while sending")
+
+    with pytest.raises(RuntimeError):
+        await Sender(kit.db, kit.keyring, killed).send_due("MSIT")
+    assert await sender.waiting() == []
+    clock.now += LEASE + timedelta(seconds=1)
+    await all_due(sender)
+    entry = (await msit.get("/v1/webhook/deliveries")).json()[0]
+    assert (entry["status"], entry["attempts"], len(receiver.got)) == ("delivered", 1, 1)
+
+
+async def test_the_running_service_registers_files_and_sends_webhooks_by_itself(
+    app: FastAPI, kit: Kit, msit: httpx.AsyncClient, receiver: Receiver
+) -> None:
+    async with app.router.lifespan_context(app), asyncio.timeout(20):
+        await msit.put("/v1/webhook", json={"url": receiver.url})
+        line = f"{GOOD['business_number']},이음,12110,5,AI 통합 바우처\n"
+        batch = (await msit.post("/v1/referral-batches", content=HEADER + line, headers=key("1"))).json()
+        path = f"/v1/referrals/{batch['results'][0]['referral_id']}"
+        while (company := (await msit.get(path)).json()["company_id"]) is None:
+            await asyncio.sleep(0.01)
+        async with kit.db.transaction() as tx:
+            await hear(tx, assessment(company))
+        while not receiver.got:
+            await asyncio.sleep(0.01)
+    assert receiver.got[0][0]["content-type"] == "application/json"
+    assert '"status":"diagnosed"' in receiver.got[0][1]

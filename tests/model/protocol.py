@@ -1,273 +1,304 @@
-"""The publishing protocol as a small state machine, explored in every interleaving.
+"""Outbox, relay and inbox as a small state machine, explored in every interleaving.
 
-Two producers commit transactions that write outbox rows (sequence numbers are drawn before the commit).
-Two relays publish: each thinks it leads, as when a deposed leader is slow to notice. Two consumers of
-one group read the log, write inbox and effect in one transaction, then move the offset; the partition
-may change hands at any step. Everybody may crash between any two steps, losing what is in memory.
+Producers commit transactions that write outbox rows; sequence numbers are drawn before the commit, so rows
+of different keys appear in another order than their numbers. Two relays publish; leadership may be lost at
+any moment and a deposed leader goes on with what it had read, so either relay may act at every step. The
+broker has one partition per key. Two members of one group may hold the same partition, as in a rebalance
+that one has not noticed. Everybody may crash between any two steps and loses what was in memory.
 
-What is checked is what the code in `libs/common` promises: nothing lost, nothing twice, order per key.
-`Bug` breaks one rule of the protocol on purpose, to show that the check would see it.
+Four promises are checked in every state: nothing lost, nothing twice, order per key, no effect without a
+committed cause. A `Bug` breaks one rule of the protocol on purpose; the exploration must then find a way
+to a broken promise, and it finds the shortest. Relays and members are interchangeable, so states that
+differ only by their names are one state.
 """
 
+import gc
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+KEYS = "ab"
+LIMIT = 2
+"""Rows that a relay reads at once."""
 
 
 class Bug(Enum):
-    """A deliberate mistake, and the promise that it breaks."""
+    """A rule of the protocol, broken."""
 
-    CURSOR_POLLING = "relay reads `seq > last` instead of what is unsent"
-    MARK_BEFORE_SEND = "relay marks rows sent before the broker has them"
-    NO_INBOX = "consumer applies whatever comes"
-    OFFSET_FIRST = "consumer moves the offset before its transaction commits"
-    SKIP_FAILED = "relay goes on with a key after a failed send"
+    CURSOR_POLLING = "the relay reads `seq > last` instead of what is unsent"
+    MARK_BEFORE_SEND = "the relay marks rows sent before the broker has them"
+    READ_UNCOMMITTED = "events are published before their transaction has committed"
     NO_KEY_LOCK = "two transactions write events of one key without taking turns"
+    SKIP_FAILED = "after a failed send the relay goes on with later events of the key"
+    NO_INBOX = "the consumer applies whatever comes"
+    OFFSET_FIRST = "the consumer moves the offset before its transaction"
 
 
 class Row(NamedTuple):
-    """An outbox row. `order` is the place of its transaction among the commits of its key."""
+    """An outbox row, visible once `committed`; the event's key is the first letter of its name."""
 
     seq: int
     event: str
-    key: str
-    order: int
-
-
-@dataclass(frozen=True)
-class Event:
-    """What a producer's transaction writes."""
-
-    name: str
-    key: str
+    committed: bool
+    sent: bool
 
 
 class Relay(NamedTuple):
-    """What a relay holds in memory: rows read and not yet sent, rows sent and not yet marked, its cursor."""
+    """What a relay has in memory: read and not yet sent, acknowledged and not yet marked, keys whose send failed."""
 
     todo: tuple[Row, ...] = ()
-    sent: tuple[Row, ...] = ()
-    cursor: int = 0
-    broken: frozenset[str] = frozenset()
+    acked: tuple[Row, ...] = ()
+    failed: str = ""
 
 
-class Consumer(NamedTuple):
-    """`at` is where it reads next, None while it holds nothing; `done` is handled and not yet an offset."""
+class Member(NamedTuple):
+    """What a consumer has in memory: messages before `done` are handled, those before `end` are read."""
 
-    at: int | None = None
-    done: int | None = None
+    key: int = 0
+    done: int = 0
+    end: int = -1
+
+
+IDLE_RELAY, IDLE_MEMBER = Relay(), Member()
 
 
 class State(NamedTuple):
+    """`commits`, `logs`, `offsets`, `effects`: one entry per key. `cursor` is used by one bug only."""
+
+    waiting: tuple[str, ...]
     drawn: int
-    open: tuple[tuple[int, Event], ...]
-    waiting: tuple[Event, ...]
     outbox: tuple[Row, ...]
-    marked: frozenset[int]
-    log: tuple[Row, ...]
-    relays: tuple[Relay, Relay]
-    consumers: tuple[Consumer, Consumer]
-    offset: int
+    relays: tuple[Relay, ...]
+    logs: tuple[tuple[str, ...], ...]
+    offsets: tuple[int, ...]
+    members: tuple[Member, ...]
     inbox: frozenset[str]
-    effects: tuple[Row, ...]
-    crashes: int
-    failures: int
-
-
-class Broken(AssertionError):
-    """A promise was broken; the text holds the steps that lead there."""
+    effects: tuple[tuple[str, ...], ...]
+    commits: tuple[tuple[str, ...], ...]
+    faults: int
+    cursor: int
 
 
 Step = tuple[str, State]
+T = TypeVar("T")
 
 
-def start(events: tuple[Event, ...], crashes: int, failures: int) -> State:
-    relays, consumers = (Relay(), Relay()), (Consumer(), Consumer())
-    none: frozenset[int] = frozenset()
-    return State(0, (), events, (), none, (), relays, consumers, 0, frozenset(), (), crashes, failures)
+class Broken(AssertionError):
+    """A promise was broken; the message holds the shortest way there."""
+
+    def __init__(self, promise: str, way: list[str]) -> None:
+        steps = "\n".join(f"  {number}. {name}" for number, name in enumerate(way, 1))
+        super().__init__(f"{promise}\n{steps}")
+        self.promise, self.way = promise, way
 
 
-def steps(state: State, bug: Bug | None) -> Iterator[Step]:
-    """Everything that may happen next."""
-    yield from _producing(state, bug)
-    for who in (0, 1):
-        yield from _relaying(state, who, bug)
-        yield from _consuming(state, who, bug)
-        if state.crashes:
-            yield from _crashing(state, who)
+@dataclass
+class Explored:
+    """What an exploration saw; the last three show that the dangers were really met."""
+
+    states: int = 0
+    steps: int = 0
+    quiescent: int = 0
+    duplicates_in_log: int = 0
+    rivals_publishing: int = 0
+    rivals_handling: int = 0
 
 
-def _producing(state: State, bug: Bug | None) -> Iterator[Step]:
-    busy = {event.key for _, event in state.open}
-    for place, event in enumerate(state.waiting):
-        first_of_key = all(other.key != event.key for other in state.waiting[:place])
-        takes_turns = bug is not Bug.NO_KEY_LOCK
-        if (takes_turns and (event.key in busy or not first_of_key)) or len(state.open) == 2:
-            continue
-        rest = state.waiting[:place] + state.waiting[place + 1 :]
-        seq = state.drawn + 1
-        opened = (*state.open, (seq, event))
-        yield f"draw {seq} for {event.name}", state._replace(drawn=seq, open=opened, waiting=rest)
-    for place, (seq, event) in enumerate(state.open):
-        order = sum(row.key == event.key for row in state.outbox)
-        row = Row(seq, event.name, event.key, order)
-        rest_open = state.open[:place] + state.open[place + 1 :]
-        outbox = tuple(sorted((*state.outbox, row)))
-        yield f"commit {event.name}", state._replace(open=rest_open, outbox=outbox)
+def progress(state: State, bug: Bug | None) -> Iterator[Step]:
+    """Everything that may happen next without a fault."""
+    yield from _producers(state, bug)
+    for relay in set(state.relays):
+        yield from _relay(state, relay, bug)
+    for member in set(state.members):
+        yield from _member(state, member, bug)
 
 
-def _relaying(state: State, who: int, bug: Bug | None) -> Iterator[Step]:
-    relay = state.relays[who]
-    if not relay.todo and not relay.sent:
-        if bug is Bug.CURSOR_POLLING:
-            found = tuple(row for row in state.outbox if row.seq > relay.cursor)
-        else:
-            found = tuple(row for row in state.outbox if row.seq not in state.marked)
-        if found:
-            marked = state.marked | {row.seq for row in found} if bug is Bug.MARK_BEFORE_SEND else state.marked
-            read = Relay(found, (), found[-1].seq)
-            yield f"relay {who} reads {_names(found)}", _with_relay(state._replace(marked=marked), who, read)
+def faults(state: State, bug: Bug | None) -> Iterator[Step]:
+    """What may go wrong now. Only faults that lengthen the log are counted, so that it stays finite."""
+    for row in state.outbox:
+        if not row.committed:
+            rest = tuple(other for other in state.outbox if other is not row)
+            yield f"the producer of {row.event} crashes", state._replace(outbox=rest)
+    for member in set(state.members) - {IDLE_MEMBER}:
+        crashed = _swap(state.members, member, IDLE_MEMBER)
+        yield f"the member with {_held(state, member)} crashes", state._replace(members=crashed)
+    if not state.faults:
+        return
+    fewer = state._replace(faults=state.faults - 1)
+    for relay in set(state.relays) - {IDLE_RELAY}:
+        crashed_relay = _swap(state.relays, relay, IDLE_RELAY)
+        yield f"the relay with {_rows(relay)} crashes", fewer._replace(relays=crashed_relay)
+        if relay.todo:
+            row, failed = relay.todo[0], "" if bug is Bug.SKIP_FAILED else relay.todo[0].event[0]
+            rest = tuple(other for other in relay.todo[1:] if other.event[0] != failed)
+            after = Relay(rest, relay.acked, relay.failed + failed)
+            yield f"sending {row.event} fails", fewer._replace(relays=_swap(state.relays, relay, after))
+
+
+def _producers(state: State, bug: Bug | None) -> Iterator[Step]:
+    busy = {row.event[0] for row in state.outbox if not row.committed} if bug is not Bug.NO_KEY_LOCK else set()
+    for event in state.waiting:
+        if event[0] not in busy:
+            # The first waiting event of a key stands for the others: nothing tells them apart before they begin.
+            busy.add(event[0])
+            seq = state.drawn + 1
+            rest = tuple(other for other in state.waiting if other != event)
+            outbox = (*state.outbox, Row(seq, event, committed=False, sent=False))
+            drawn = state._replace(waiting=rest, drawn=seq, outbox=outbox)
+            yield f"a transaction draws seq {seq} for {event}", drawn
+    for row in state.outbox:
+        if not row.committed:
+            outbox = _swap(state.outbox, row, row._replace(committed=True))
+            key = KEYS.index(row.event[0])
+            commits = _put(state.commits, key, (*state.commits[key], row.event))
+            yield f"the transaction of {row.event} commits", state._replace(outbox=outbox, commits=commits)
+
+
+def _relay(state: State, relay: Relay, bug: Bug | None) -> Iterator[Step]:
     if relay.todo:
-        row, rest = relay.todo[0], relay.todo[1:]
-        if row.key in relay.broken:
-            dropped = relay._replace(todo=rest)
-            yield f"relay {who} leaves {row.event} for later", _with_relay(state, who, dropped)
-        else:
-            after = relay._replace(todo=rest, sent=(*relay.sent, row))
-            sent = _with_relay(state._replace(log=(*state.log, row)), who, after)
-            yield f"relay {who} sends {row.event}", sent
-            if state.failures:
-                skip = relay.broken if bug is Bug.SKIP_FAILED else relay.broken | {row.key}
-                failed = relay._replace(todo=rest, broken=skip)
-                fewer = state._replace(failures=state.failures - 1)
-                yield f"relay {who} fails to send {row.event}", _with_relay(fewer, who, failed)
-    elif relay.sent:
-        marked = state.marked | {row.seq for row in relay.sent}
-        idle = Relay(cursor=relay.cursor)
-        yield f"relay {who} marks {_names(relay.sent)}", _with_relay(state._replace(marked=marked), who, idle)
-    elif relay.broken:
-        yield f"relay {who} begins again", _with_relay(state, who, Relay(cursor=relay.cursor))
-
-
-def _consuming(state: State, who: int, bug: Bug | None) -> Iterator[Step]:
-    consumer = state.consumers[who]
-    if consumer.at is None:
-        if state.offset < len(state.log):
-            yield f"consumer {who} takes the partition", _with_consumer(state, who, Consumer(state.offset))
-        return
-    if consumer.done is not None:
-        moved = state._replace(offset=max(state.offset, consumer.done))
-        kept = Consumer(consumer.at) if consumer.at < len(state.log) else Consumer()
-        yield f"consumer {who} moves the offset", _with_consumer(moved, who, kept)
-        return
-    if consumer.at >= len(state.log):
-        return
-    row = state.log[consumer.at]
-    after = Consumer(consumer.at + 1, consumer.at + 1)
-    if bug is Bug.OFFSET_FIRST and state.offset <= consumer.at:
-        yield f"consumer {who} moves the offset early", state._replace(offset=consumer.at + 1)
-        return
-    if row.event in state.inbox and bug is not Bug.NO_INBOX:
-        yield f"consumer {who} knows {row.event}", _with_consumer(state, who, after)
+        row = relay.todo[0]
+        key = KEYS.index(row.event[0])
+        after = Relay(relay.todo[1:], (*relay.acked, row), relay.failed)
+        logs = _put(state.logs, key, (*state.logs[key], row.event))
+        sent = state._replace(logs=logs, relays=_swap(state.relays, relay, after))
+        yield f"the relay with {_rows(relay)} sends {row.event}", sent
+    elif relay != IDLE_RELAY:
+        yield f"the relay marks {_rows(relay)} sent", _mark(state, relay, relay.acked, IDLE_RELAY)
     else:
-        done = state._replace(inbox=state.inbox | {row.event}, effects=(*state.effects, row))
-        yield f"consumer {who} applies {row.event}", _with_consumer(done, who, after)
+        rows = [row for row in state.outbox if row.committed or bug is Bug.READ_UNCOMMITTED]
+        if bug is Bug.CURSOR_POLLING:
+            found = tuple(row for row in rows if row.seq > state.cursor)[:LIMIT]
+        else:
+            found = tuple(row for row in rows if not row.sent)[:LIMIT]
+        if found:
+            early = found if bug is Bug.MARK_BEFORE_SEND else ()
+            yield f"a relay reads {_names(found)}", _mark(state, relay, early, Relay(found))
 
 
-def _crashing(state: State, who: int) -> Iterator[Step]:
-    fewer = state._replace(crashes=state.crashes - 1)
-    # A cursor kept in memory would be lost whole; the mistake that is made in the field keeps it in a table.
-    relay = state.relays[who]
-    if relay.todo or relay.sent:
-        yield f"relay {who} crashes", _with_relay(fewer, who, Relay(cursor=relay.cursor))
-    if state.consumers[who].at is not None:
-        yield f"consumer {who} crashes", _with_consumer(fewer, who, Consumer())
+def _mark(state: State, relay: Relay, rows: tuple[Row, ...], after: Relay) -> State:
+    done = {row.seq for row in rows}
+    outbox = tuple(row._replace(sent=True) if row.seq in done else row for row in state.outbox)
+    cursor = max((state.cursor, *done))
+    return state._replace(outbox=outbox, cursor=cursor, relays=_swap(state.relays, relay, after))
 
 
-def _with_relay(state: State, who: int, relay: Relay) -> State:
-    relays = (relay, state.relays[1]) if who == 0 else (state.relays[0], relay)
-    return state._replace(relays=relays)
+def _member(state: State, member: Member, bug: Bug | None) -> Iterator[Step]:
+    if member.end < 0:
+        for key, log in enumerate(state.logs):
+            yield from _reading(state, member, key, state.offsets[key], len(log), bug)
+        return
+    key, done, end = member
+    if done < end:
+        batch = state.logs[key][done:end]
+        new = batch if bug is Bug.NO_INBOX else [e for e in dict.fromkeys(batch) if e not in state.inbox]
+        applied = state._replace(
+            inbox=state.inbox.union(new),
+            effects=_put(state.effects, key, (*state.effects[key], *new)),
+            members=_swap(state.members, member, Member(key, end, end)),
+        )
+        yield f"a transaction for {_held(state, member)} commits", applied
+        return
+    if bug is Bug.OFFSET_FIRST:
+        yield "a member is ready for more", state._replace(members=_swap(state.members, member, IDLE_MEMBER))
+        return
+    moved = _put(state.offsets, key, end)
+    members = _swap(state.members, member, IDLE_MEMBER)
+    yield f"the offset of {KEYS[key]} becomes {end}", state._replace(offsets=moved, members=members)
+    yield from _reading(state, member, key, end, len(state.logs[key]), bug)
 
 
-def _with_consumer(state: State, who: int, consumer: Consumer) -> State:
-    consumers = (consumer, state.consumers[1]) if who == 0 else (state.consumers[0], consumer)
-    return state._replace(consumers=consumers)
+def _reading(state: State, member: Member, key: int, start: int, stop: int, bug: Bug | None) -> Iterator[Step]:
+    """Batches of every size, from the committed offset or from where this member already is."""
+    for end in range(start + 1, stop + 1):
+        reading = Member(key, start, end)
+        after = state._replace(members=_swap(state.members, member, reading))
+        if bug is Bug.OFFSET_FIRST:
+            after = after._replace(offsets=_put(state.offsets, key, end))
+        yield f"a member reads {_held(state, reading)}", after
 
 
-def _names(rows: tuple[Row, ...]) -> str:
-    return ",".join(row.event for row in rows)
-
-
-def fault(state: State) -> str | None:
-    """The promise that this state breaks, if any."""
-    applied = [row.event for row in state.effects]
-    if len(applied) != len(set(applied)):
-        return "twice"
-    committed = {row.event for row in state.outbox}
-    if not set(applied) <= committed:
-        return "effect without cause"
-    orders: dict[str, int] = {}
-    for row in state.effects:
-        if row.order < orders.get(row.key, 0):
-            return "order"
-        orders[row.key] = row.order
+def broken_promise(state: State) -> str | None:
+    for commits, effects in zip(state.commits, state.effects, strict=True):
+        if not set(effects) <= set(commits):
+            return "an effect without a committed cause"
+        if len(set(effects)) < len(effects):
+            return "an effect twice"
+        if effects != tuple(event for event in commits if event in effects):
+            return "out of order"
     return None
 
 
-def lost(state: State, total: int) -> bool:
-    """In a state from which nothing more happens, every event must have its effect."""
-    return len(state.effects) < total
+def explore(events: tuple[str, ...], bug: Bug | None = None, relay_faults: int = 1, group: int = 2) -> Explored:
+    """Visits every state that can be reached. Raises `Broken` at the first broken promise."""
+    gc.disable()  # Nothing here is a cycle, and looking for them would take half of the time.
+    try:
+        return _explore(events, bug, relay_faults, group)
+    finally:
+        gc.enable()
 
 
-def canonical(state: State) -> State:
-    """Relays are alike, and so are consumers: which of the two is which does not matter."""
-    one, two = state.relays
-    relays = (one, two) if _relay_key(one) <= _relay_key(two) else (two, one)
-    first, second = state.consumers
-    consumers = (first, second) if _consumer_key(first) <= _consumer_key(second) else (second, first)
-    return state._replace(relays=relays, consumers=consumers)
-
-
-def _relay_key(relay: Relay) -> tuple[tuple[Row, ...], tuple[Row, ...], int, tuple[str, ...]]:
-    return (relay.todo, relay.sent, relay.cursor, tuple(sorted(relay.broken)))
-
-
-def _consumer_key(consumer: Consumer) -> tuple[int, int]:
-    return (-1 if consumer.at is None else consumer.at, -1 if consumer.done is None else consumer.done)
-
-
-def explore(
-    events: tuple[Event, ...], bug: Bug | None = None, crashes: int = 1, failures: int = 1, most: int = 3_000_000
-) -> int:
-    """Visits every reachable state; gives their number. Raises `Broken` with the shortest way to a broken promise."""
-    first = start(events, crashes, failures)
-    came_from: dict[State, tuple[State, str] | None] = {first: None}
-    queue = deque([first])
+def _explore(events: tuple[str, ...], bug: Bug | None, relay_faults: int, group: int) -> Explored:
+    none: tuple[tuple[str, ...], ...] = ((),) * len(KEYS)
+    relays, members = (IDLE_RELAY,) * 2, (IDLE_MEMBER,) * group
+    offsets = (0,) * len(KEYS)
+    first = State(events, 0, (), relays, none, offsets, members, frozenset(), none, none, relay_faults, 0)
+    came_from: dict[State, tuple[str, State] | None] = {first: None}
+    queue, seen = deque([first]), Explored()
     while queue:
         state = queue.popleft()
-        moved = False
-        for name, step in steps(state, bug):
-            moved = True
-            after = canonical(step)
-            if after not in came_from:
-                came_from[after] = (state, name)
+        if promise := broken_promise(state):
+            raise Broken(promise, _way(came_from, state))
+        going_on = list(progress(state, bug))
+        if not going_on:
+            seen.quiescent += 1
+            if state.effects != state.commits:
+                raise Broken("an event is lost", _way(came_from, state))
+        _count(seen, state)
+        for name, after in (*going_on, *faults(state, bug)):
+            seen.steps += 1
+            known = len(came_from)
+            came_from.setdefault(after, (name, state))
+            if len(came_from) > known:
                 queue.append(after)
-                wrong = fault(after)
-                if wrong:
-                    raise Broken(f"{wrong}: {_way(came_from, after)}")
-        if not moved and lost(state, len(events)):
-            raise Broken(f"lost: {_way(came_from, state)}")
-        if len(came_from) > most:
-            raise MemoryError(f"more than {most} states")
-    return len(came_from)
+    return seen
 
 
-def _way(came_from: dict[State, tuple[State, str] | None], state: State) -> str:
+def _count(seen: Explored, state: State) -> None:
+    seen.states += 1
+    seen.duplicates_in_log += any(len(set(log)) < len(log) for log in state.logs)
+    one, other = state.relays
+    seen.rivals_publishing += bool(set(one.todo) & set(other.todo))
+    busy = [member.key for member in state.members if member.done < member.end]
+    seen.rivals_handling += len(set(busy)) < len(busy)
+
+
+def _way(came_from: dict[State, tuple[str, State] | None], state: State) -> list[str]:
     names = []
-    before = came_from[state]
-    while before is not None:
-        names.append(before[1])
-        before = came_from[before[0]]
-    return " → ".join(reversed(names))
+    while before := came_from[state]:
+        names.append(before[0])
+        state = before[1]
+    return names[::-1]
+
+
+def _swap(several: tuple[T, ...], old: T, new: T) -> tuple[T, ...]:
+    """Sorted, so that states that differ by names only are equal."""
+    place = several.index(old)
+    return tuple(sorted((*several[:place], new, *several[place + 1 :])))  # type: ignore[type-var]
+
+
+def _put(several: tuple[T, ...], place: int, new: T) -> tuple[T, ...]:
+    return (*several[:place], new, *several[place + 1 :])
+
+
+def _names(rows: tuple[Row, ...]) -> str:
+    return " ".join(row.event for row in rows)
+
+
+def _rows(relay: Relay) -> str:
+    return _names((*relay.acked, *relay.todo)) or "nothing"
+
+
+def _held(state: State, member: Member) -> str:
+    return " ".join(state.logs[member.key][member.done : member.end]) or f"nothing of {KEYS[member.key]}"

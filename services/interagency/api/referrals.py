@@ -4,8 +4,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from libs.common.db import Tx
@@ -22,6 +22,7 @@ from services.interagency import service, store
 from services.interagency.api import shown
 from services.interagency.api.turns import in_turn
 from services.interagency.domain.draft import Draft, Reader, cells_of
+from services.interagency.files.lines import cell
 from services.interagency.matrix import Matrix
 
 router = APIRouter(prefix="/v1", tags=["referrals"])
@@ -29,15 +30,23 @@ Writer = Annotated[Caller, Depends(requires("referrals:write"))]
 Referrer = Annotated[Caller, Depends(requires("referrals:read"))]
 
 
+def _as_text(value: Any) -> Any:
+    return cell(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Plain = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | float), Field(max_length=300)]
+"""Text, or a number read as text: what is in it is checked as in a file, with the same reasons."""
+
+
 class ScoreIn(BaseModel):
     """A maturity score of the partner's own, e.g. AX혁신지수 3 of 5."""
 
     model_config = ConfigDict(extra="forbid")
 
-    instrument: str = Field(max_length=100)
-    level: int
-    levels: int
-    measured_on: date | None = None
+    instrument: str = Field(max_length=1000)
+    level: Plain
+    levels: Plain
+    measured_on: str | None = Field(None, max_length=40, description="YYYY-MM-DD")
 
 
 class ReferralIn(BaseModel):
@@ -45,39 +54,40 @@ class ReferralIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    business_number: str = Field(max_length=40, description="사업자등록번호, with or without hyphens")
+    business_number: Plain = Field(description="사업자등록번호, with or without hyphens")
     company_name: str = Field(max_length=1000)
-    region_code: str = Field(max_length=40, description="시군구 5 digits or 법정동 10 digits; retired codes are mapped")
-    programme: str = Field(max_length=200, description="id or Korean name, see GET /v1/programmes")
-    headcount: int | None = None
-    ksic_version: str | None = Field(None, max_length=20, description="10 or 11")
-    ksic_code: str | None = Field(None, max_length=20)
+    region_code: Plain = Field(description="시군구 5 digits or 법정동 10 digits; retired codes are mapped")
+    programme: str = Field(max_length=1000, description="id or Korean name, see GET /v1/programmes")
+    headcount: Plain | None = None
+    ksic_version: Plain | None = Field(None, description="10 or 11")
+    ksic_code: Plain | None = None
     score: ScoreIn | None = None
-    contact_email: str | None = Field(None, max_length=300)
+    contact_email: str | None = None
 
 
 @router.post("/referrals", status_code=201, responses={200: {"description": "이미 연계된 기업 / already referred"}})
-async def refer(request: Request, body: ReferralIn, key: IdempotencyKey, caller: Writer) -> Response:
-    """Refers one company. The same company under the same programme again is answered with the first referral."""
+async def refer(request: Request, body: ReferralIn, caller: Writer, key: IdempotencyKey) -> Response:
+    """Refers one company. The same company under the same programme again is answered with the first referral.
+
+    `company_known` says whether another referral had made the company known; `other_referrals` are the caller's own.
+    """
     agency = shown.partner(caller)
     kit: Kit = request.app.state.kit
     print_ = fingerprint("POST", request.url.path, await request.body())
 
     async def work(tx: Tx) -> tuple[int, Any]:
         draft = read_draft(request.app.state.matrix, agency, body, tx)
-        row, is_new, known = await service.refer(tx, draft, agency, kit.keyring)
-        return 201 if is_new else 200, answer(row, known, draft)
+        referred = await service.refer(tx, draft, agency, kit.keyring)
+        return 201 if referred.is_new else 200, answer(referred, draft)
 
     return await in_turn(kit, caller, key, print_, work)
 
 
 def read_draft(matrix: Matrix, agency: str, body: ReferralIn, tx: Tx) -> Draft:
     reader = reader_for(matrix, agency, korean_day(tx.now))
-    values = {name: str(value) for name, value in body.model_dump(exclude={"score"}).items() if value is not None}
+    values: dict[str, str] = body.model_dump(exclude={"score"}, exclude_none=True)
     if body.score:
-        values["external_instrument"] = body.score.instrument
-        values["external_level"], values["external_levels"] = str(body.score.level), str(body.score.levels)
-        values["external_measured_on"] = body.score.measured_on.isoformat() if body.score.measured_on else ""
+        values |= {f"external_{name}": text for name, text in body.score.model_dump(exclude_none=True).items()}
     outcome = reader.read(cells_of(values))
     if isinstance(outcome, Draft):
         return outcome
@@ -87,6 +97,7 @@ def read_draft(matrix: Matrix, agency: str, body: ReferralIn, tx: Tx) -> Draft:
 @lru_cache(64)
 def reader_for(matrix: Matrix, agency: str, on: date) -> Reader:
     """One reader per ministry and day: what it has looked up once it knows."""
+
     def find(name: str) -> str | None:
         programme = matrix.find(agency, name, on)
         return programme.id if programme else None
@@ -94,12 +105,18 @@ def reader_for(matrix: Matrix, agency: str, on: date) -> Reader:
     return Reader(on, find, ", ".join(p.ko for p in matrix.of(agency, on)))
 
 
-def answer(row: store.Record, known: bool, draft: Draft) -> dict[str, Any]:
+def answer(referred: service.Referred, draft: Draft) -> dict[str, Any]:
+    row = referred.row
     return {
         **shown.referral(row).model_dump(mode="json"),
-        "company_known": known,
-        "notes": [shown.fault(note) for note in draft.notes],
-        "links": {"self": f"/v1/referrals/{row['referral_id']}", "changes": "/v1/referrals?after="},
+        "company_known": referred.company_known,
+        "other_referrals": [shown.briefly(other) for other in referred.others],
+        "notes": [note.shown() for note in draft.notes],
+        "links": {
+            "self": f"/v1/referrals/{row['referral_id']}",
+            "company": f"/v1/companies/{draft.business_number}",
+            "changes": f"/v1/referrals?after={row['change_no'] - 1}",
+        },
     }
 
 
@@ -111,28 +128,31 @@ class ReferralPage(BaseModel):
     more: bool
 
 
+Wanted = Annotated[str | None, Query(pattern=shown.PLAIN)]
+Named = Annotated[str, Path(pattern=shown.PLAIN)]
+
+
 @router.get("/referrals")
 async def changes(
     conn: ReadConn,
     caller: Referrer,
-    after: Annotated[str | None, Query(pattern=r"^\d{1,18}~[\x21-\x7e]{1,100}$")] = None,
+    after: Annotated[str, Query(pattern=r"^[0-9]{0,18}$")] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     status: ReferralStatus | None = None,
-    programme: Annotated[str | None, Query(max_length=100)] = None,
-    agency: Annotated[str | None, Query(max_length=20)] = None,
-    batch_id: Annotated[str | None, Query(max_length=100)] = None,
+    programme: Wanted = None,
+    agency: Wanted = None,
+    batch_id: Wanted = None,
 ) -> ReferralPage:
     """Referrals in the order of their last change. Without gaps: what changes later stands behind the cursor."""
-    number, _, identity = (after or "0~").partition("~")
     given = {"status": status, "programme": programme, "agency": agency, "batch_id": batch_id}
     filters = {name: value for name, value in given.items() if value}
-    rows = await store.changed_since(conn, caller.agency, (int(number), identity), filters, limit + 1)
+    rows = await store.changed_since(conn, caller.agency, int(after or 0), filters, limit + 1)
     items = [shown.referral(row) for row in rows[:limit]]
-    return ReferralPage(items=items, next=items[-1].cursor if items else after, more=len(rows) > limit)
+    return ReferralPage(items=items, next=items[-1].cursor if items else after or None, more=len(rows) > limit)
 
 
 @router.get("/referrals/{referral_id}")
-async def read(referral_id: str, conn: ReadConn, caller: Referrer) -> shown.ReferralOut:
+async def read(referral_id: Named, conn: ReadConn, caller: Referrer) -> shown.ReferralOut:
     """One referral. Another ministry's does not exist for this caller."""
     row = await store.referral(conn, caller.agency, referral_id)
     if row is None:
@@ -141,22 +161,33 @@ async def read(referral_id: str, conn: ReadConn, caller: Referrer) -> shown.Refe
 
 
 @router.get("/companies/{company}")
-async def company(company: str, conn: ReadConn, caller: Referrer) -> dict[str, Any]:
-    """A company by its id or 사업자등록번호; a ministry sees those that it referred."""
+async def company(company: Named, conn: ReadConn, caller: Referrer) -> dict[str, Any]:
+    """A company by its id or 사업자등록번호; a ministry sees those that it referred, its own referrals and scores."""
     try:
         key = business_number.parse(company)
     except CodeError:
         key = company
     row = await store.company(conn, key)
-    if row is None or (caller.agency and not await store.referred(conn, caller.agency, row["company_id"])):
+    referred = await store.referrals_of(conn, caller.agency, row["business_number"]) if row else []
+    if row is None or (caller.agency and not referred):
         raise not_found("기업", "Company")
-    names = ("company_id", "version", "profile", "registered_at", "level", "confidence")
-    return {**{name: row[name] for name in names}, "status": service.status_of(row)}
+    profile = dict(row["profile"])
+    if caller.agency:
+        sent = {(one["score_instrument"], one["score_level"], one["score_levels"]) for one in referred}
+        scores = profile["scores"]
+        profile["scores"] = [s for s in scores if (s["instrument"], s["level"], s["levels"]) in sent]
+    names = ("company_id", "version", "registered_at", "level", "confidence")
+    return {
+        **{name: row[name] for name in names},
+        "profile": profile,
+        "status": service.status_of(row),
+        "referrals": [shown.briefly(one) for one in referred],
+    }
 
 
 @router.get("/programmes")
 async def programmes(
-    request: Request, caller: Referrer, on: date | None = None, agency: str | None = None
+    request: Request, caller: Referrer, on: date | None = None, agency: Wanted = None
 ) -> dict[str, Any]:
     """The collaboration matrix on a day: which programme cooperates by which channel, from when to when."""
     matrix: Matrix = request.app.state.matrix

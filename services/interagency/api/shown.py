@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field
 from libs.common.problems import Problem
 from libs.common.security import Caller
 from libs.contracts.interagency import ReferralStatus
-from services.interagency.domain.draft import Fault
+
+PLAIN = r"^[^\x00-\x1f\x7f]{1,100}$"
+"""What may be looked for: databases have no place for control characters."""
 
 
 class OfferOut(BaseModel):
@@ -26,7 +28,7 @@ class OfferOut(BaseModel):
 
 
 class ReferralOut(BaseModel):
-    """A referral and what became of it. `cursor` follows it in the order of changes."""
+    """A referral and what became of it. `cursor` follows it in the order of changes; `row_number` is of its file."""
 
     referral_id: str
     agency: str
@@ -34,6 +36,7 @@ class ReferralOut(BaseModel):
     business_number: str
     company_id: str | None
     company_name: str
+    row_number: int | None
     status: ReferralStatus
     sequence: int
     level: str | None = Field(description="AX level: beginner, intermediate, advanced")
@@ -59,13 +62,13 @@ def referral(row: Mapping[str, Any]) -> ReferralOut:
         },
         provisional=None if row["provisional"] is None else bool(row["provisional"]),
         offers=offers,
-        cursor=f"{row['change_no']}~{row['referral_id']}",
+        cursor=str(row["change_no"]),
     )
 
 
-def fault(one: Fault, row: int | None = None) -> dict[str, Any]:
-    shown = {"row": row, "field": one.field, "code": one.code, "ko": one.ko, "en": one.en, "value": one.value}
-    return {name: value for name, value in shown.items() if value is not None}
+def briefly(row: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("referral_id", "agency", "programme", "status", "received_at")
+    return {name: row[name] for name in names}
 
 
 def partner(caller: Caller) -> str:

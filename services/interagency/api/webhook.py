@@ -1,28 +1,24 @@
 """A ministry's webhook: where it listens, what was sent, sending again."""
 
-import base64
-import secrets
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import delete, select, update
 from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from libs.common.db import Tx
 from libs.common.kit import Kit
 from libs.common.problems import FieldError, Problem, invalid, not_found
-from libs.common.rows import upsert_rows
 from libs.common.security import Caller, requires
 from libs.common.web import ReadConn, WriteTx
-from services.interagency import outbound, store, webhooks
-from services.interagency.api.shown import partner
+from services.interagency import outbound, webhooks
+from services.interagency.api.shown import PLAIN, partner
 
 router = APIRouter(prefix="/v1/webhook", tags=["webhook"])
 Manager = Annotated[Caller, Depends(requires("webhooks:manage"))]
-EVENT = "referral.status-changed"
 
 
 class EndpointIn(BaseModel):
@@ -35,7 +31,7 @@ class EndpointOut(BaseModel):
     """`secret` is shown once, when it is made; signatures follow Standard Webhooks."""
 
     url: str
-    event: str = EVENT
+    event: str = webhooks.EVENT
     disabled: bool
     changed_at: datetime
     secret: str | None = None
@@ -57,7 +53,7 @@ class DeliveryOut(BaseModel):
 
 
 @router.put("")
-async def put(request: Request, body: EndpointIn, tx: WriteTx, caller: Manager) -> EndpointOut:
+async def put(request: Request, body: EndpointIn, caller: Manager, tx: WriteTx) -> EndpointOut:
     """Sets the ministry's endpoint; gives a new secret."""
     agency = partner(caller)
     kit: Kit = request.app.state.kit
@@ -68,7 +64,7 @@ async def put(request: Request, body: EndpointIn, tx: WriteTx, caller: Manager) 
 
 
 @router.post("/rotate")
-async def rotate(request: Request, tx: WriteTx, caller: Manager) -> EndpointOut:
+async def rotate(request: Request, caller: Manager, tx: WriteTx) -> EndpointOut:
     """Gives a new secret; until the next change both the old and the new one sign."""
     agency = partner(caller)
     row = await _endpoint(tx.conn, agency)
@@ -83,14 +79,11 @@ async def read(conn: ReadConn, caller: Manager) -> EndpointOut:
 
 
 @router.delete("", status_code=204)
-async def remove(tx: WriteTx, caller: Manager) -> Response:
+async def remove(caller: Manager, tx: WriteTx) -> Response:
     """Stops webhooks; what is pending will not be sent."""
     agency = partner(caller)
     await _endpoint(tx.conn, agency)
-    await tx.conn.execute(delete(store.endpoints).where(store.endpoints.c.agency == agency))
-    d = store.deliveries.c
-    waiting = update(store.deliveries).where(d.agency == agency, d.status == "pending")
-    await tx.conn.execute(waiting.values(status="failed", last_error="endpoint removed", settled_at=tx.now))
+    await webhooks.remove_endpoint(tx, agency)
     return Response(status_code=204)
 
 
@@ -107,42 +100,27 @@ async def deliveries(
 
 
 @router.post("/deliveries/{delivery_id}/replay")
-async def replay(delivery_id: str, tx: WriteTx, caller: Manager) -> DeliveryOut:
+async def replay(delivery_id: Annotated[str, Path(pattern=PLAIN)], caller: Manager, tx: WriteTx) -> DeliveryOut:
     """Sends it again now, under the same id, so that a receiver may recognise it."""
-    d = store.deliveries.c
-    mine = (d.delivery_id == delivery_id) & (d.agency == partner(caller))
-    again = update(store.deliveries).where(mine, d.status != "pending")
-    again = again.values(status="pending", attempts=0, next_at=tx.now, settled_at=None, leased_until=None)
-    changed = (await tx.conn.execute(again.returning(store.deliveries))).mappings().one_or_none()
-    if changed is None:
-        found = await tx.conn.scalar(select(d.status).where(mine))
-        if found is None:
+    agency = partner(caller)
+    await _endpoint(tx.conn, agency)
+    replayed = await webhooks.replay(tx, agency, delivery_id)
+    if replayed is None:
+        if await webhooks.delivery(tx.conn, agency, delivery_id) is None:
             raise not_found("웹훅", "Delivery")
         raise Problem(409, "already-pending", ko="이미 보내는 중입니다.", en="It is being sent already.")
-    tx.signal("webhooks", "due")
-    return _shown(changed)
+    return _shown(replayed)
 
 
-async def _endpoint(conn: Any, agency: str) -> RowMapping:
-    row: RowMapping | None = (
-        (await conn.execute(select(store.endpoints).where(store.endpoints.c.agency == agency))).mappings().one_or_none()
-    )
+async def _endpoint(conn: AsyncConnection, agency: str) -> RowMapping:
+    row = await webhooks.endpoint(conn, agency)
     if row is None:
         raise not_found("웹훅 주소", "Webhook endpoint")
     return row
 
 
 async def _save(tx: Tx, kit: Kit, agency: str, url: str, old_secret: bytes | None) -> EndpointOut:
-    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-    row = {
-        "agency": agency,
-        "url": url,
-        "secret": kit.keyring.seal(secret, webhooks.secret_place(agency)),
-        "old_secret": old_secret,
-        "disabled": 0,
-        "changed_at": tx.now,
-    }
-    await upsert_rows(tx.conn, store.endpoints, [row], key="agency")
+    secret = await webhooks.save_endpoint(tx, kit.keyring, agency, url, old_secret)
     return EndpointOut(url=url, disabled=False, changed_at=tx.now, secret=secret)
 
 

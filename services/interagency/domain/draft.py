@@ -13,6 +13,8 @@ from libs.reference.errors import CodeError, clean
 
 MOST_HEADS = 1_000_000
 LONGEST_NAME = 200
+LONGEST_CELL = 1_000
+_REMEMBERED = 5_000
 FIELDS = (
     "business_number",
     "company_name",
@@ -28,11 +30,13 @@ FIELDS = (
     "contact_email",
 )
 NO_CELLS = ("",) * len(FIELDS)
+_REVISIONS: tuple[ksic.Version, ...] = ("11", "10")
 REQUIRED = ("business_number", "company_name", "region_code", "programme")
 
-_EMAIL = re.compile(r"[^@\s,;<>\"']{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_EMAIL = re.compile(r"[^@\s,;<>\"'\x00-\x1f\x7f]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_COUNT = re.compile(r"\d{1,3}(,\d{3})+|\d+")
+_COUNT = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.0+)?", re.ASCII)
+_DAY = re.compile(r"(\d{4})([-./]?)(\d{1,2})\2(\d{1,2})(?:[ T]00:00(?::00(?:\.0+)?)?)?", re.ASCII)
 
 
 def cells_of(values: Mapping[str, str]) -> tuple[str, ...]:
@@ -48,6 +52,10 @@ class Fault(NamedTuple):
     ko: str
     en: str
     value: Any = None
+
+    def shown(self) -> dict[str, Any]:
+        """As it stands in an answer."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class Industry(NamedTuple):
@@ -83,16 +91,18 @@ class Reader:
 
     def __init__(self, on: date, find_programme: FindProgramme, programmes: str) -> None:
         self._on, self._programmes = on, programmes
-        self._region = lru_cache(50_000)(self._read_region)
-        self._industry = lru_cache(50_000)(self._read_industry)
+        self._region = lru_cache(_REMEMBERED)(self._read_region)
+        self._industry = lru_cache(_REMEMBERED)(self._read_industry)
         self._find = find_programme
-        self._programme = lru_cache(1_000)(self._read_programme)
-        self._count = lru_cache(50_000)(_read_count)
-        self._size = lru_cache(50_000)(size.size_class)
+        self._programme = lru_cache(_REMEMBERED)(self._read_programme)
+        self._count = lru_cache(_REMEMBERED)(_read_count)
+        self._size = lru_cache(_REMEMBERED)(size.size_class)
 
     def read(self, cells: Sequence[str]) -> Outcome:
         """`cells` are text in the order of `FIELDS`; what is missing is empty."""
         number_, name_, version, code, region_, heads_, programme_, tool, level, levels, day, email_ = cells
+        if len("".join(cells)) > LONGEST_CELL and (too_long := _too_long(cells)):
+            return too_long
         faults: list[Fault] = []
         number = _business_number(number_, faults)
         name = _name(name_, faults)
@@ -121,7 +131,7 @@ class Reader:
             industry.version if industry else None,
             industry.code if industry else None,
             region,
-            region_,
+            region_.strip()[:40],
             heads,
             kind,
             programme,
@@ -189,22 +199,37 @@ class Reader:
 
 
 def _industry_without_version(code: str) -> Industry | Fault:
-    """Without a revision the 11th (in force since 2024-07-01) is tried first, then the 10th; the reading is told."""
-    for version in ("11", "10"):
+    """Without a revision the 11th (in force since 2024-07-01) is tried first, then the 10th; the reading is told.
+
+    A code that means one thing in the 10th and another in the 11th is refused with both meanings: a guess would be
+    another industry.
+    """
+    found: dict[ksic.Version, ksic.Ksic] = {}
+    failure: CodeError | None = None
+    for version in _REVISIONS:
         try:
-            found = ksic.parse(code, ksic.parse_version(version))
+            found[version] = ksic.parse(code, version)
         except CodeError as error:
-            failure = error
-            continue
-        note = Fault(
-            "ksic_version",
-            "assumed",
-            f"산업분류 차수가 없어 {version}차로 읽었습니다.",
-            f"No KSIC revision was given; read as revision {version}.",
-            code[:40],
-        )
-        return Industry(found.version, found.code, found.section, note)
-    return Fault("ksic_code", failure.code, failure.ko, failure.en, code[:40])
+            failure = failure or error
+    if not found:
+        assert failure is not None
+        return Fault("ksic_code", failure.code, failure.ko, failure.en, code[:40])
+    version, industry = next(iter(found.items()))
+    if len(found) == 2 and industry.meaning_changed:
+        meanings = ", ".join(f"{v}: {k.name}" for v, k in sorted(found.items()))
+        ko = f"산업분류코드 {industry.code}은(는) 차수마다 뜻이 다릅니다({meanings}). 산업분류차수를 보내 주세요."
+        en = f"KSIC code {industry.code} differs between revisions ({meanings}); send ksic_version."
+        return Fault("ksic_version", "ambiguous-revision", ko, en, code[:40])
+    ko = f"산업분류 차수가 없어 {version}차로 읽었습니다."
+    note = Fault("ksic_version", "assumed", ko, f"No KSIC revision was given; read as revision {version}.", code[:40])
+    return Industry(version, industry.code, industry.section, note)
+
+
+def _too_long(cells: Sequence[str]) -> tuple[Fault, ...]:
+    ko, en = f"한 칸은 {LONGEST_CELL:,}자까지입니다.", f"A cell holds at most {LONGEST_CELL:,} characters."
+    return tuple(
+        Fault(f, "too-long", ko, en) for f, cell in zip(FIELDS, cells, strict=True) if len(cell) > LONGEST_CELL
+    )
 
 
 def _business_number(text: str, faults: list[Fault]) -> str:
@@ -232,10 +257,11 @@ def _read_count(field: str, text: str, least: int, most: int) -> int | Fault | N
     plain = clean(text)
     if not plain:
         return None
-    if not _COUNT.fullmatch(plain) or len(plain) > 20:
+    found = _COUNT.fullmatch(plain)
+    if not found or len(plain) > 20:
         ko, en = "0 이상의 정수여야 합니다.", "A whole number, not negative, is needed."
         return Fault(field, "not-a-count", ko, en, text[:40])
-    number = int(plain.replace(",", ""))
+    number = int(found[1].replace(",", ""))
     if not least <= number <= most:
         ko = f"{least:,}에서 {most:,} 사이여야 합니다."
         return Fault(field, "out-of-range", ko, f"Between {least:,} and {most:,}.", text[:40])
@@ -245,9 +271,12 @@ def _read_count(field: str, text: str, least: int, most: int) -> int | Fault | N
 def _day(text: str, on: date, faults: list[Fault]) -> date | None:
     if not text:
         return None
+    found = _DAY.fullmatch(clean(text))
     try:
-        day = date.fromisoformat(clean(text).replace(".", "-").replace("/", "-")[:10])
+        day = date(int(found[1]), int(found[3]), int(found[4])) if found else None
     except ValueError:
+        day = None
+    if day is None:
         ko, en = "날짜(YYYY-MM-DD)여야 합니다.", "A date (YYYY-MM-DD) is needed."
         faults.append(Fault("external_measured_on", "not-a-date", ko, en, text[:40]))
         return None

@@ -1,6 +1,8 @@
 """A partner's table: which column is which field, whatever the file was."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,6 +27,7 @@ KOREAN = {
     "진단일": "external_measured_on",
     "담당자이메일": "contact_email",
 }
+_MOST_NOTED = 50
 _IGNORED = re.compile(r"[\s_\-()*]+")
 _FOLDED = {_IGNORED.sub("", name).casefold(): name for name in FIELDS} | KOREAN
 
@@ -59,9 +62,9 @@ class Unreadable(ValueError):
 def columns(header: list[str], notes: list[Fault]) -> list[str | None]:
     """Field per column, None for those we do not know. Raises `Unreadable` if a needed one is missing or doubled."""
     found = [_FOLDED.get(_IGNORED.sub("", name).casefold()) for name in header]
-    known = [name for name in found if name]
+    known = Counter(name for name in found if name)
     missing = [name for name in REQUIRED if name not in known]
-    twice = sorted({name for name in known if known.count(name) > 1})
+    twice = sorted(name for name, times in known.items() if times > 1)
     if missing:
         names = ", ".join(f"{_korean(name)}({name})" for name in missing)
         raise Unreadable(
@@ -70,14 +73,18 @@ def columns(header: list[str], notes: list[Fault]) -> list[str | None]:
     if twice:
         names = ", ".join(f"{_korean(name)}({name})" for name in twice)
         raise Unreadable(Fault("header", "doubled-columns", f"같은 열이 두 번 있습니다: {names}", f"Twice: {names}"))
-    for name, raw in zip(found, header, strict=True):
-        if name is None and raw.strip():
-            notes.append(unknown_column(raw))
+    notes.extend(unknown_columns([raw for name, raw in zip(found, header, strict=True) if not name and raw.strip()]))
     return found
 
 
-def unknown_column(name: str) -> Fault:
-    return Fault("header", "unknown-column", "모르는 열이라 읽지 않았습니다.", "Unknown column, not read.", name[:40])
+def unknown_columns(names: Sequence[str]) -> list[Fault]:
+    """A note for each, up to a number that a person would read."""
+    ko, en = "모르는 열이라 읽지 않았습니다.", "Unknown column, not read."
+    notes = [Fault("header", "unknown-column", ko, en, name[:40]) for name in names[:_MOST_NOTED]]
+    if more := len(names) - len(notes):
+        ko, en = f"모르는 열이 {more}개 더 있습니다.", f"{more} more unknown columns."
+        notes.append(Fault("header", "unknown-columns", ko, en, more))
+    return notes
 
 
 def known_field(name: str) -> str | None:

@@ -1,0 +1,90 @@
+"""XLSX files that would unpack to more than memory holds, by every way that the format leaves open."""
+
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from services.interagency import files
+from services.interagency.domain.table import Unreadable
+from tests.interagency.test_intake import HEADER, xlsx
+
+PLAIN = xlsx([HEADER, ["116-82-00276", "이음", "12110", "AI 통합 바우처", 35]])
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def changed(change: Callable[[bytes], bytes]) -> bytes:
+    """The plain workbook with another sheet."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(PLAIN)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            content = source.read(name)
+            target.writestr(name, change(content) if name == SHEET else content)
+    return out.getvalue()
+
+
+def with_rows(rows: bytes) -> bytes:
+    return changed(lambda sheet: sheet.replace(b"</sheetData>", rows + b"</sheetData>"))
+
+
+def moved_sheet() -> bytes:
+    """The far cell lies in a part that is not where sheets usually are."""
+    data = with_rows(b'<row r="900000"><c r="XFD900000"><v>1</v></c></row>')
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w") as target:
+        for name in source.namelist():
+            content = source.read(name).replace(b"worksheets/sheet1.xml", b"elsewhere.xml")
+            target.writestr(name.replace("worksheets/sheet1.xml", "elsewhere.xml"), content)
+    return out.getvalue()
+
+
+def lying() -> bytes:
+    """States a small size and the checksum of just that much, and goes on for long."""
+    long = b"<worksheet><sheetData><row>" + b"<c><v>1</v></c>" * 1_000_000
+    data = bytearray(changed(lambda _: long))
+    place = data.rfind(SHEET.encode()) - 46
+    assert data[place : place + 4] == b"PK\x01\x02"
+    data[place + 16 : place + 20] = struct.pack("<I", zlib.crc32(long[:1000]))
+    data[place + 24 : place + 28] = struct.pack("<I", 1000)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (with_rows(b"<row r='900000'><c r='XFD900000'><v>1</v></c></row>"), "zip-bomb"),
+        (with_rows(b'<x:row r="900000"><x:c r="XFD900000"><x:v>1</x:v></x:c></x:row>'), "zip-bomb"),
+        (with_rows(b'<row r="900000"><c x=">" r="XFD900000"><v>1</v></c></row>'), "zip-bomb"),
+        (with_rows(b'<row r="900000">' + b"<c><v>1</v></c>" * 16_000 + b"</row>"), "zip-bomb"),
+        (with_rows(b'<row r="900000"><c r="E900000"><v>1</v></c></row>'), "too-many-rows"),
+        (with_rows(b'<row r="90000"><c r="CZ90000"><v>1</v></c></row>'), "zip-bomb"),
+        (moved_sheet(), "zip-bomb"),
+        (lying(), "broken-xlsx"),
+        (PLAIN[: len(PLAIN) // 2], "broken-xlsx"),
+        (PLAIN.replace(b"PK\x01\x02", b"PK\x01\x09"), "broken-xlsx"),
+    ],
+    ids=["quotes", "prefix", "bracket", "no places", "tall", "area", "elsewhere", "lying", "cut off", "no directory"],
+)
+def test_it_is_refused_before_it_is_built(data: bytes, code: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        files.read(data, files.XLSX)
+    assert caught.value.fault.code == code
+
+
+def test_cells_without_places_are_read_in_their_order() -> None:
+    data = changed(lambda sheet: re.sub(rb' r="[A-Z]*\d+"', b"", sheet))
+    assert files.read(data, files.XLSX).rows[0].cells[:2] == ("116-82-00276", "이음")
+
+
+def test_another_format_in_the_archive_is_not_tried() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", '<table:table-row table:number-rows-repeated="1048576"/>')
+    with pytest.raises(Unreadable) as caught:
+        files.read(out.getvalue(), files.XLSX)
+    assert caught.value.fault.code == "broken-xlsx"
