@@ -20,16 +20,12 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from alembic.util import CommandError
-from sqlalchemy.exc import SQLAlchemyError
-
-from deploy import topics
+from deploy import prepare, topics
 from deploy.broker import Kafka
 from deploy.postgres import Postgres
 from deploy.process import Process, last_lines, port_is_free, wait_until
-from libs.common import issuer, migrate
+from libs.common import issuer
 from libs.common.crypto import new_keyring
-from libs.common.db import Database
 from libs.common.issuer import write_private
 from libs.common.settings import Settings
 
@@ -38,9 +34,8 @@ READY_WITHIN = 60.0
 """Seconds that a service may take until it is ready."""
 STOP_WITHIN = 15.0
 _TALK_EVERY = 5.0
-_UVICORN = (
-    "--no-access-log --no-server-header --timeout-graceful-shutdown 10 --loop uvloop --http httptools".split()  # noqa: SIM905
-)
+SERVE = "--no-access-log --no-server-header --timeout-graceful-shutdown 10 --loop uvloop --http httptools".split()  # noqa: SIM905
+"""Options of every server, here and in the image."""
 
 
 UrlFor = Callable[[str, str, str], str]
@@ -179,7 +174,7 @@ class System:
             self._say(f"topic {topic}")
         for name in with_database:
             # In this process: the address holds a password, and command lines can be read by everybody.
-            asyncio.run(_migrate(name, postgres.url_for(name, name, keys[f"database:{name}"])))
+            asyncio.run(prepare.upgrade(name, postgres.url_for(name, name, keys[f"database:{name}"])))
 
     def _secrets(self) -> dict[str, str]:
         """Generated once, readable by their owner only; a service added later gets its own."""
@@ -196,7 +191,7 @@ class System:
         self._say(f"{service.name}: 시작합니다 / starting (127.0.0.1:{port})")
         argv = [sys.executable, "-m", "uvicorn", "--factory", service.factory, "--host", "127.0.0.1"]
         env = environment(service, self, url_for, keys)
-        process = Process.spawn([*argv, "--port", str(port), *_UVICORN], self.log(service.name), env, ROOT)
+        process = Process.spawn([*argv, "--port", str(port), *SERVE], self.log(service.name), env, ROOT)
         self._remember(service.name, process)
 
     def _await_ready(self, name: str) -> None:
@@ -288,13 +283,3 @@ def prepare_databases(postgres: Postgres, passwords: Mapping[str, str]) -> None:
             postgres.execute(f"CREATE DATABASE {name} OWNER {name}")
         postgres.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
     postgres.execute("REVOKE ALL ON DATABASE postgres FROM PUBLIC", "REVOKE ALL ON DATABASE template1 FROM PUBLIC")
-
-
-async def _migrate(service: str, url: str) -> None:
-    db = Database(url)
-    try:
-        await migrate.upgrade(db, service)
-    except (CommandError, SQLAlchemyError) as error:
-        raise RuntimeError(f"{service}: 마이그레이션이 실패했습니다 / the migration failed: {error}") from error
-    finally:
-        await db.close()

@@ -1,13 +1,11 @@
-"""Creates the topics of the contracts where they are missing: `BUS_URL=kafka://host:port python -m deploy.topics`."""
+"""Creates the topics of the contracts where they are missing."""
 
 import asyncio
-import sys
 import time
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError
 
-from libs.common.settings import Settings
 from libs.contracts import COMPACTED, TOPICS
 
 PARTITIONS = 6
@@ -18,10 +16,12 @@ _NOT_YET = 38
 """Too few brokers for the replication: a broker that has just started is not counted at once."""
 
 
-def config(topic: str) -> dict[str, str]:
+def config(topic: str, replication: int = 1) -> dict[str, str]:
+    # One copy fewer than there are: a broker may be away for an update while the rest take events.
+    safe = {"min.insync.replicas": str(max(1, replication - 1))}
     if topic in COMPACTED:
-        return {"cleanup.policy": "compact"}
-    return {"cleanup.policy": "delete", "retention.ms": str(RETENTION_DAYS * 86_400_000)}
+        return {"cleanup.policy": "compact", **safe}
+    return {"cleanup.policy": "delete", "retention.ms": str(RETENTION_DAYS * 86_400_000), **safe}
 
 
 async def create(servers: str, replication: int = 1, within: float = 30.0) -> list[str]:
@@ -49,13 +49,10 @@ async def _ask(servers: str, replication: int) -> dict[str, int]:
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     try:
         await admin.start()
-        wanted = [NewTopic(topic, PARTITIONS, replication, topic_configs=config(topic)) for topic in TOPICS]
+        wanted = [
+            NewTopic(topic, PARTITIONS, replication, topic_configs=config(topic, replication)) for topic in TOPICS
+        ]
         answer = await admin.create_topics(wanted)
     finally:
         await admin.close()
     return {error[0]: error[1] for error in answer.topic_errors}
-
-
-if __name__ == "__main__":
-    made = asyncio.run(create(Settings().bus_url.removeprefix("kafka://")))
-    sys.stdout.write("".join(f"{topic}\n" for topic in made))

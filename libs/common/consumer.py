@@ -27,6 +27,10 @@ Sleep = Callable[[float], Awaitable[None]]
 BACKOFF = (0.05, 0.2, 0.8, 2.0)
 """Seconds before each further attempt at one event; then it becomes a dead letter."""
 
+PATIENCE = 60.0
+"""Seconds of pauses in one batch; after them attempts follow one another at once. Kafka gives a batch five minutes,
+and takes the partitions from a member that needs longer, so a batch full of poison would come again for ever."""
+
 _log = structlog.get_logger()
 
 
@@ -72,8 +76,9 @@ class Consumer:
             if not await self.db.reachable():
                 raise DatabaseAway from error
             _log.warning("batch failed, going event by event", service=self.service, error=repr(error))
+            patience = PATIENCE
             for delivery, received in known:
-                await self._one_by_one(delivery, received)
+                patience -= await self._one_by_one(delivery, received, patience)
 
     async def replay(self, delivery: Delivery) -> None:
         """Handles a dead letter again; raises what the handler raises."""
@@ -105,19 +110,23 @@ class Consumer:
             for received in some:
                 chain.observe((now - received.cause.origin).total_seconds())
 
-    async def _one_by_one(self, delivery: Delivery, received: Received[Any]) -> None:
+    async def _one_by_one(self, delivery: Delivery, received: Received[Any], patience: float) -> float:
+        """Gives the seconds it paused, at most `patience`."""
+        paused = 0.0
         for pause in (*self._backoff, None):
             try:
                 await self._apply([received])
-                return
+                return paused
             except Exception as error:
                 if not await self.db.reachable():
                     raise DatabaseAway from error
                 failure = error
-            if pause is not None:
+            if pause is not None and paused + pause <= patience:
+                paused += pause
                 await self._sleep(pause)
         cause = f"{type(failure).__name__}: {failure}"[:2000]
         await self._bury(delivery, "handler-failed", cause, attempts=len(self._backoff) + 1)
+        return paused
 
     async def _bury(self, delivery: Delivery, reason: str, cause: str, attempts: int) -> None:
         message = delivery.message

@@ -12,6 +12,7 @@ def create_app(kit: Kit) -> FastAPI:
         metadata=store.metadata,
         routes=[api.router, api.imports],
         handlers=events.HANDLERS,
+        counts=store.counts,
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     RowMapping,
     Table,
     Text,
+    func,
     insert,
     select,
     tuple_,
@@ -104,6 +105,12 @@ async def write(
         for change in found
     ]
     await upsert_rows(conn, courses, rows, key="course_id")
+
+
+async def counts(conn: AsyncConnection) -> dict[str, int]:
+    """Courses by status."""
+    grouped = select(courses.c.status, func.count()).group_by(courses.c.status)
+    return {f"courses_{status}": count for status, count in await conn.execute(grouped)}
 
 
 async def course(conn: AsyncConnection, course_id: str) -> RowMapping | None:

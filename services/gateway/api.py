@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 from fastapi import APIRouter, Request
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -16,6 +17,7 @@ from services.gateway.routes import SERVICES
 router = APIRouter()
 _pages = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape())
 _DOCUMENTED = (*SERVICES, "issuer")
+_KOREAN = yaml.safe_load((Path(__file__).parent / "korean.yaml").read_text(encoding="utf-8"))
 
 
 @router.get("/v1/overview", tags=["overview"])
@@ -35,7 +37,7 @@ async def openapi(request: Request) -> Response:
 @router.get("/docs", include_in_schema=False)
 async def docs(request: Request) -> Response:
     document = await joined_document(request.app.state.kit, request.app.openapi())
-    page = _pages.get_template("docs.html").render(document=document, operations=list(_operations(document)))
+    page = _pages.get_template("docs.html").render(document=document, sections=sections(document))
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
     return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 
@@ -106,17 +108,30 @@ def _reference(target: str, service: str) -> str:
     return target.replace("#/components/schemas/", f"#/components/schemas/{service}_")
 
 
-def _operations(document: dict[str, Any]) -> Any:
-    for path in sorted(document["paths"]):
-        for method, operation in document["paths"][path].items():
-            body = operation.get("requestBody", {}).get("content", {})
-            yield {
-                "method": method.upper(),
-                "path": path,
-                "tags": operation.get("tags", ["-"]),
-                "summary": operation.get("summary", ""),
-                "description": operation.get("description", ""),
-                "parameters": operation.get("parameters", []),
-                "media": list(body),
-                "answers": sorted(operation.get("responses", {})),
-            }
+def sections(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The document in the order of the page, each request with its Korean sentence; new ones stand last."""
+    found = {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    made = []
+    for section in _KOREAN["sections"]:
+        listed = [(name, ko) for name, ko in section["operations"].items() if name in found]
+        made.append({"title": section["tag"], "operations": [_shown(name, ko, found.pop(name)) for name, ko in listed]})
+    if found:
+        made.append({"title": "기타 / others", "operations": [_shown(name, "", found[name]) for name in sorted(found)]})
+    return made
+
+
+def _shown(name: str, ko: str, operation: dict[str, Any]) -> dict[str, Any]:
+    method, _, path = name.partition(" ")
+    return {
+        "method": method,
+        "path": path,
+        "ko": ko,
+        "en": operation.get("description") or operation.get("summary", ""),
+        "parameters": operation.get("parameters", []),
+        "media": list(operation.get("requestBody", {}).get("content", {})),
+        "answers": sorted(operation.get("responses", {})),
+    }

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from libs.common.bus import Delivery, Message
 from tests.bus.conftest import Place, create_topic, member, until
-from tests.bus.worker import KEYS, numbered
+from tests.bus.test_conformance import settle
+from tests.bus.worker import KEYS, LEASE, numbered
 
 
 async def test_no_batch_is_larger_than_asked_for_and_positions_grow(place: Place) -> None:
@@ -87,3 +88,37 @@ async def test_messages_with_more_bytes_than_one_batch_keep_their_order(place: P
     async with member(place.bus(), place) as reader:
         await reader.has(len(sent))
     assert [delivery.message for delivery in reader.got] == sent
+
+
+async def test_a_quick_member_takes_nothing_from_one_that_is_slow_but_alive(place: Place) -> None:
+    slow = False
+
+    async def dawdle(batch: Sequence[Delivery]) -> None:
+        if slow:
+            await asyncio.sleep(2.5 * LEASE)
+
+    async with member(place.bus(), place, dawdle) as one, member(place.bus(), place) as other:
+        number = await settle(place, one.got, other.got)
+        slow = True
+        await place.bus().publish(numbered(place.topic, number))
+        await until(lambda: (one.values + other.values).count(str(number).encode()) == len(KEYS))
+        await place.bus().publish(numbered(place.topic, number + 1))
+        await until(lambda: (one.values + other.values).count(str(number + 1).encode()) >= len(KEYS))
+    values = one.values + other.values
+    assert values.count(str(number).encode()) == len(KEYS), "no message came twice"
+    assert values.count(str(number + 1).encode()) == len(KEYS)
+
+
+async def test_a_clean_stop_right_after_a_batch_repeats_nothing(place: Place) -> None:
+    """Kafka's offsets are committed now and then; what was handled since the last time is committed at the stop."""
+    bus = place.bus()
+    async with member(place.bus(), place) as first:
+        for number in range(3):
+            await bus.publish(numbered(place.topic, number))
+            await first.has((number + 1) * len(KEYS))
+    await bus.publish(numbered(place.topic, 3))
+    async with member(place.bus(), place) as second:
+        await second.has(len(KEYS))
+        await asyncio.sleep(0.3)
+    assert set(first.values) == {b"0", b"1", b"2"}
+    assert second.values == [b"3"] * len(KEYS)

@@ -202,22 +202,24 @@ class Holding:
 
 
 @pytest.mark.postgres
-async def test_events_of_one_key_come_out_in_commit_order(postgres: str, bus: Bus) -> None:
-    """The second transaction wants to write its event while the first has not committed; it has to wait."""
+@pytest.mark.parametrize("size", [1, 2_000], ids=["one event", "a batch that is copied in"])
+async def test_events_of_one_key_come_out_in_commit_order(postgres: str, bus: Bus, size: int) -> None:
+    """The second transaction wants to write its events while the first has not committed; it has to wait."""
     slow, quick = await create(Database(postgres)), Database(postgres)
     holding, passing = Holding(slow), Holding(quick)
     passing.go.set()
     relay = Relay("tester", quick, bus)
-    first = asyncio.create_task(emit(slow, ("a", 1)))
+    first = asyncio.create_task(emit(slow, *(("a", number) for number in range(size))))
     await holding.reached.wait()
-    second = asyncio.create_task(emit(quick, ("a", 2)))
+    second = asyncio.create_task(emit(quick, *(("a", size + number) for number in range(size))))
     await asyncio.sleep(0.5)
     assert not passing.reached.is_set(), "the events of the second are not written before the first commits"
     assert await relay.pump() == 0
     holding.go.set()
     await asyncio.gather(first, second)
-    assert await relay.pump() == 2
-    assert published(bus) == [("a", 1), ("a", 2)]
+    while await relay.pump():
+        pass
+    assert published(bus) == [("a", number) for number in range(2 * size)]
     await slow.close()
     await quick.close()
 

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from sqlalchemy import text
 
 from libs.common.bus import Delivery, Message
-from libs.common.consumer import Consumer
+from libs.common.consumer import BACKOFF, PATIENCE, Consumer
 from libs.common.db import Database, Tx
 from libs.common.kafka import KafkaBus
 from libs.contracts.catalog import CourseWithdrawnV1
@@ -64,6 +64,27 @@ async def test_an_error_whose_text_no_database_can_store_is_still_told(db: Datab
     cause = (await letters(db))["a-1"]["cause"]
     assert cause.startswith("ValueError: 깨진 글자")
     assert "\x00" not in cause
+
+
+async def test_a_batch_full_of_poison_ends_before_the_bus_gives_its_member_up(db: Database) -> None:
+    """Kafka waits five minutes; full pauses for each of 200 events would take ten, over and over again."""
+    pauses: list[float] = []
+
+    async def remember(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async def poison(tx: Tx, events: Sequence[Any]) -> None:
+        if any(event.data.course_id == "a" for event in events):
+            raise ValueError("poison")
+        await take(tx, events)
+
+    consumer = Consumer("tester", db, {CourseWithdrawnV1: poison}, sleep=remember)
+    await consumer.handle([*batch(*(("a", number) for number in range(200))), *batch(("b", 1))])
+    assert sum(pauses) <= PATIENCE
+    assert pauses[: len(BACKOFF)] == list(BACKOFF)
+    assert len(await letters(db)) == 200
+    assert {letter["attempts"] for letter in (await letters(db)).values()} == {len(BACKOFF) + 1}
+    assert await taken(db) == [("b", 1)]
 
 
 async def test_while_reads_answer_and_writes_fail_nothing_is_given_up(db: Database) -> None:

@@ -119,3 +119,17 @@ async def test_a_single_referral_meets_a_file_that_is_not_registered_yet(msit: h
     other = {**body, "programme": "msit-manufacturing-ai"}
     assert (await msit.post("/v1/referrals", json=other, headers=key("3"))).status_code == 201
     assert await count(kit, store.companies) == 1
+
+
+async def test_an_unknown_programme_is_answered_with_those_that_there_are(
+    msit: httpx.AsyncClient, app: FastAPI, client_for: ClientFor
+) -> None:
+    body = {"business_number": "116-82-00276", "company_name": "이음", "region_code": "12110", "programme": "없는 사업"}
+    error = (await msit.post("/v1/referrals", json=body, headers=key("1"))).json()["errors"][0]
+    for part in ("AI 통합 바우처(msit-ai-voucher)", "제조업 AI 융합기반 조성(msit-manufacturing-ai)"):
+        assert part in error["ko"]
+        assert part in error["en"]
+    assert "mss-" not in error["ko"]
+    stranger = client_for(app, *SCOPES, agency="MOE")
+    refused = await stranger.post("/v1/referrals", json={**body, "programme": "AI 통합 바우처"}, headers=key("2"))
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "unknown-programme")

@@ -159,13 +159,15 @@ async def test_a_company_that_is_not_ours_is_ignored(kit: Kit) -> None:
     assert await events(kit) == []
 
 
-async def test_the_same_list_priced_again_shows_the_later_price(msit: httpx.AsyncClient, kit: Kit) -> None:
+@pytest.mark.parametrize("late", [False, True], ids=["in order", "the older comes late"])
+async def test_the_same_list_priced_again_shows_the_later_price(msit: httpx.AsyncClient, kit: Kit, late: bool) -> None:
     body = (await msit.post("/v1/referrals", json=GOOD, headers=key("1"))).json()
     company = body["company_id"]
     first = quote(company)
     price = first.prices[0].model_copy(update={"support": 70_000, "self_pay": 10_000})
     later = first.model_copy(update={"prices": (price,), "issued_at": NOW + timedelta(days=1)})
-    for event in (assessment(company), recommendation(company), later, first):
+    quotes = (later, first) if late else (first, later)
+    for event in (assessment(company), recommendation(company), *quotes):
         async with kit.db.transaction() as tx:
             await hear(tx, event)
     shown = (await msit.get(f"/v1/referrals/{body['referral_id']}")).json()

@@ -276,21 +276,22 @@ async def test_another_address_of_the_name_is_tried(receiver: Receiver) -> None:
     assert await poster(f"http://partner.example:{port}/hook", b"{}", {}) == Answer(204)
 
 
+@pytest.mark.parametrize("slow", ["msit", "mss"])
 async def test_a_slow_receiver_delays_only_its_own_ministry(
-    msit: httpx.AsyncClient, app: FastAPI, kit: Kit, receiver: Receiver, client_for: ClientFor
+    msit: httpx.AsyncClient, app: FastAPI, kit: Kit, receiver: Receiver, client_for: ClientFor, slow: str
 ) -> None:
     mss = client_for(app, *SCOPES, "webhooks:manage", agency="MSS")
-    await msit.put("/v1/webhook", json={"url": receiver.url})
+    await msit.put("/v1/webhook", json={"url": receiver.url + "?msit"})
     await mss.put("/v1/webhook", json={"url": receiver.url + "?mss"})
     await mss.post("/v1/referrals", json={**GOOD, "programme": "mss-smart-factory"}, headers=key("2"))
     await changed(msit, kit, assessment)
+    assert sorted(await Sender(kit.db, kit.keyring, Poster()).waiting()) == ["MSIT", "MSS"]
     never, arrived = asyncio.Event(), asyncio.Event()
 
     async def post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
-        if url.endswith("?mss"):
-            arrived.set()
-        else:
+        if url.endswith(f"?{slow}"):
             await never.wait()
+        arrived.set()
         return Answer(204)
 
     serving = asyncio.create_task(Sender(kit.db, kit.keyring, post).serve(asyncio.Event(), idle=0.05))

@@ -3,11 +3,13 @@
 import io
 import re
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
 
 import pytest
+from python_calamine import CalamineWorkbook
 
 from services.interagency import files
 from services.interagency.domain.table import Unreadable
@@ -80,11 +82,36 @@ def test_cells_without_places_are_read_in_their_order() -> None:
     assert files.read(data, files.XLSX).rows[0].cells[:2] == ("116-82-00276", "이음")
 
 
+def test_no_more_is_unpacked_than_is_stated() -> None:
+    data = lying()
+    tracemalloc.start()
+    try:
+        with pytest.raises(Unreadable):
+            files.read(data, files.XLSX)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 1024 * 1024
+
+
 def test_another_format_in_the_archive_is_not_tried() -> None:
+    """A whole ods, as office programs write it: its cells may say how often they repeat."""
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    cells = "".join(
+        f'<table:table-cell office:value-type="string"><text:p>{name}</text:p></table:table-cell>' for name in HEADER
+    )
+    table = f'<table:table table:name="s"><table:table-row>{cells}</table:table-row></table:table>'
+    body = f"<office:body><office:spreadsheet>{table}</office:spreadsheet></office:body>"
+    manifest = 'xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"'
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        archive.writestr("content.xml", '<table:table-row table:number-rows-repeated="1048576"/>')
+        archive.writestr("mimetype", kind)
+        archive.writestr("META-INF/manifest.xml", f"<manifest:manifest {manifest}></manifest:manifest>")
+        archive.writestr("content.xml", f"<office:document-content {spaces}>{body}</office:document-content>")
+    assert CalamineWorkbook.from_filelike(io.BytesIO(out.getvalue())).get_sheet_by_index(0).to_python() == [HEADER]
     with pytest.raises(Unreadable) as caught:
         files.read(out.getvalue(), files.XLSX)
     assert caught.value.fault.code == "broken-xlsx"

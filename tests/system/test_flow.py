@@ -193,3 +193,14 @@ async def test_metrics_and_health_tell_the_truth(system: System, callers: Caller
     for name in ("ieum_outbox_age_seconds", "ieum_consumer_lag", "ieum_dead_letters_open", "ieum_relay_leader"):
         assert f'{name}{{service="interagency"}}' in text
     assert "1168200276" not in text
+
+
+async def test_every_request_is_explained_in_korean(system: System) -> None:
+    transport = httpx.ASGITransport(app=system.apps["gateway"])
+    async with httpx.AsyncClient(transport=transport, base_url="http://g") as client:
+        document = (await client.get("/openapi.json")).json()
+        page = (await client.get("/docs")).text
+    assert document["x-missing-services"] == []
+    assert "기타 / others" not in page
+    for path in document["paths"]:
+        assert path in page

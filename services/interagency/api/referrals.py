@@ -102,7 +102,7 @@ def reader_for(matrix: Matrix, agency: str, on: date) -> Reader:
         programme = matrix.find(agency, name, on)
         return programme.id if programme else None
 
-    return Reader(on, find, ", ".join(p.ko for p in matrix.of(agency, on)))
+    return Reader(on, find, ", ".join(f"{p.ko}({p.id})" for p in matrix.of(agency, on) if p.channels) or "-")
 
 
 def answer(referred: service.Referred, draft: Draft) -> dict[str, Any]:

@@ -53,8 +53,8 @@ def _unpacked(data: bytes) -> io.BytesIO:
             if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > MOST_INFLATED:
                 raise bomb()
             for name, entry in {entry.filename: entry for entry in entries}.items():
-                # Other formats (xlsb, ods) could hide in the archive and have their own ways to be huge.
-                if name.lower().endswith((".xml", ".rels")) and name.lower() != "content.xml":
+                # Other formats (xlsb, ods) have their own ways to be huge; they need parts that are not XML.
+                if name.lower().endswith((".xml", ".rels")):
                     with archive.open(entry) as file:
                         content = file.read(entry.file_size)
                     _guard_area(content)
