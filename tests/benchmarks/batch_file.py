@@ -24,6 +24,7 @@ from sqlalchemy import text
 
 from libs.common import migrate
 from libs.common.crypto import new_keyring
+from libs.common.db import Database
 from libs.common.idempotency import fingerprint
 from libs.common.kit import Kit, tune_gc
 from libs.common.settings import Settings
@@ -56,7 +57,6 @@ def make_file(path: Path) -> None:
 async def ours(path: Path, url: str) -> float:
     settings = Settings(database_url=url, keyring=new_keyring("bench"))
     kit = Kit("interagency", settings)
-    await migrate.upgrade(kit.db, "interagency")
     async with kit.db.writer.begin() as conn:
         await conn.execute(text("TRUNCATE referrals, companies, batches, outbox, idempotency"))
     data = path.read_bytes()
@@ -116,9 +116,16 @@ async def bare(path: Path, url: str) -> float:
     return ROWS / seconds
 
 
+async def prepare(url: str) -> None:
+    db = Database(url)
+    await migrate.upgrade(db, "interagency")
+    await db.close()
+
+
 def run(work: Path, url: str, rounds: int = 3) -> list[Row]:
     path = work / "batch.csv"
     make_file(path)
+    asyncio.run(prepare(url))
 
     def measure(which: str) -> float:
         command = [sys.executable, "-m", "tests.benchmarks.batch_file", which, str(path), url]

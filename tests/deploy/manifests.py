@@ -15,9 +15,7 @@ K8S = ROOT / "k8s"
 Manifest = dict[str, Any]
 
 IN_CODE = sorted(path.parent.name for path in ROOT.glob("services/*/app.py"))
-WITH_DATABASE = sorted(path.parent.name for path in ROOT.glob("services/*/store.py")) + sorted(
-    path.parent.name for path in ROOT.glob("services/*/store/")
-)
+WITH_DATABASE = sorted(path.parent.name for path in ROOT.glob("services/*/migrations"))
 
 
 def kustomize() -> list[str]:
