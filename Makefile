@@ -30,7 +30,7 @@ down: $(VENV)/.run ## stop what `make up` started, and only that
 	@$(PY) -m deploy down
 
 status: $(VENV)/.run ## what of `make up` is running
-	@$(PY) -m deploy status
+	@$(PY) -m deploy status || true
 
 check: $(VENV)/.dev ## format, lint, types, import contracts
 	$(VENV)/bin/ruff format --check .

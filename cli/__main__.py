@@ -156,6 +156,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
     except FileNotFoundError as error:
         print(f"파일이 없습니다 / no such file: {error.filename}", file=sys.stderr)
+    except BrokenPipeError:
+        # The reader of our output (head, a pager) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except httpx.ConnectError:
         print(f"{options.base}에 연결할 수 없습니다. 시스템이 켜져 있습니까? / Is it running?", file=sys.stderr)
     return 1

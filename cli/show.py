@@ -77,7 +77,7 @@ def _reason(row: int, error: Mapping[str, Any]) -> str:
 
 def recommendation(answer: Mapping[str, Any], most: int = 3) -> str:
     """The first courses of one company with price, support and self-pay."""
-    company = answer.get("name") or answer["company_id"]
+    company = answer.get("name") or answer["business_number"] or answer["company_id"]
     lines = [f"{company}  AX {LEVELS[answer['level']]}({answer['level']})"]
     rows = []
     why: list[str] = []

@@ -25,7 +25,7 @@ _STUCK_AFTER = 60.0
 class KafkaBus:
     """`servers` is host:port, comma separated."""
 
-    def __init__(self, servers: str, session_timeout_ms: int = 30_000) -> None:
+    def __init__(self, servers: str, session_timeout_ms: int = 15_000) -> None:
         self.servers = servers
         self._session_timeout_ms = session_timeout_ms
         self._producer: AIOKafkaProducer | None = None
@@ -228,7 +228,7 @@ class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def stop(self) -> None:
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(5):
                 if self._uncommitted:
                     await self._commit()
                 await self._consumer.stop()
