@@ -113,12 +113,14 @@ class Database:
                 url,
                 pool_size=pool_size,
                 max_overflow=0,
+                pool_use_lifo=True,
                 pool_timeout=10,
                 pool_recycle=1800,
                 connect_args={
                     "timeout": 10,
                     "server_settings": {
                         "statement_timeout": "60000",
+                        "jit": "off",
                         "lock_timeout": "15000",
                         "idle_in_transaction_session_timeout": "60000",
                     },

@@ -261,7 +261,7 @@ class Kit:
 
     async def _migrated(self) -> bool:
         with suppress(Exception):
-            return await migrate.at_head(self.db, self.name)
+            return await migrate.usable(self.db, self.name)
         return False
 
     async def _tasks_alive(self) -> bool:

@@ -50,6 +50,18 @@ async def at_head(db: Database, service: str) -> bool:
         return await conn.run_sync(current) == head(service)
 
 
+async def usable(db: Database, service: str) -> bool:
+    """Whether this code can work with the tables: they are its own, or already those of a newer release.
+
+    Migrations keep what the release before needs, so its processes serve on while the newer ones start.
+    """
+    async with db.reading() as conn:
+        found = await conn.run_sync(current)
+    script = ScriptDirectory.from_config(config(service))
+    known = {revision.revision for revision in script.walk_revisions()}
+    return found == script.get_current_head() or (found is not None and found not in known)
+
+
 async def upgrade(db: Database, service: str, target: str = "head") -> None:
     """Brings the service's database to `target`; quick where it is there already."""
     if target == "head" and await at_head(db, service):

@@ -55,7 +55,7 @@ def referral_row(draft: Draft, agency: str, referral_id: str, keyring: Keyring, 
         "contact_email": keyring.seal(email, f"referrals|contact_email|{referral_id}") if email else None,
         "status": "received",
         "sequence": 1,
-        "change_no": 0,
+        "change_no": None,
         "received_at": tx.now,
         "changed_at": tx.now,
     }
@@ -97,8 +97,6 @@ async def _register_one(tx: Tx, row: dict[str, Any]) -> tuple[store.Record, bool
     known, new = await _companies_of(tx, [row])
     company = known[row["business_number"]]
     row["company_id"] = company["company_id"]
-    # The change number comes last: its lock lets one transaction at a time through.
-    row["change_no"] = await store.take_numbers(tx.conn, 1)
     await insert_rows(tx.conn, store.referrals, [row])
     _tell_received(tx, row)
     await _advance(tx, [(row, company)])
@@ -117,12 +115,11 @@ async def store_batch(
     Gives the report as it is answered: of the results of a very long file only the weightiest, all being stored.
     """
     if accepted:
-        first = await store.take_numbers(tx.conn, len(accepted))
 
         def rows() -> Iterator[dict[str, Any]]:
-            for change_no, (number, draft) in enumerate(accepted, start=first):
+            for number, draft in accepted:
                 row = referral_row(draft, agency, account.referral_id(batch_id, number), keyring, tx)
-                row["batch_id"], row["row_number"], row["change_no"] = batch_id, number, change_no
+                row["batch_id"], row["row_number"] = batch_id, number
                 yield row
 
         await insert_stream(tx.conn, store.referrals, rows())
@@ -241,12 +238,11 @@ async def _advance(tx: Tx, moves: Iterable[tuple[Mapping[str, Any], Mapping[str,
             changed.append((row, status, company))
     if not changed:
         return
-    first = await store.take_numbers(tx.conn, len(changed))
     updates, told = [], []
-    for number, (row, status, company) in enumerate(changed, start=first):
+    for row, status, company in changed:
         moved = status != row["status"]
         sequence = row["sequence"] + moved
-        update = {"status": status, "sequence": sequence, "change_no": number, "changed_at": tx.now}
+        update = {"status": status, "sequence": sequence, "change_no": None, "changed_at": tx.now}
         updates.append({"referral_id": row["referral_id"], **update})
         if not moved:
             continue

@@ -24,7 +24,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.columns import Json, UtcTime
-from libs.common.rows import among, insert_new
+from libs.common.rows import among, insert_new, update_rows
 from libs.common.tables import kit_tables
 
 metadata = MetaData()
@@ -76,11 +76,22 @@ referrals = Table(
     Column("contact_email", LargeBinary),
     Column("status", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
-    Column("change_no", BigInteger, nullable=False),
+    Column("change_no", BigInteger),
     Column("received_at", UtcTime, nullable=False),
     Column("changed_at", UtcTime, nullable=False),
     UniqueConstraint("business_number", "agency", "programme"),
-    Index("referrals_changes", "change_no"),
+    Index(
+        "referrals_changes",
+        "change_no",
+        sqlite_where=Column("change_no").is_not(None),
+        postgresql_where=Column("change_no").is_not(None),
+    ),
+    Index(
+        "referrals_unnumbered",
+        "changed_at",
+        sqlite_where=Column("change_no").is_(None),
+        postgresql_where=Column("change_no").is_(None),
+    ),
     Index(
         "referrals_of_company",
         "company_id",
@@ -89,12 +100,14 @@ referrals = Table(
     ),
     Index(
         "referrals_unregistered",
-        "change_no",
+        "received_at",
         sqlite_where=Column("company_id").is_(None),
         postgresql_where=Column("company_id").is_(None),
     ),
 )
-"""What a partner sent. `company_id` is empty until the company is registered. `sequence` counts status changes."""
+"""What a partner sent. `company_id` is empty until the company is registered. `sequence` counts status changes.
+
+`change_no` is empty from a change until somebody reads the changes: see `number_changes`."""
 
 batches = Table(
     "batches",
@@ -184,20 +197,42 @@ async def lock_referrals(conn: AsyncConnection, company_ids: Collection[str]) ->
 
 async def unregistered(conn: AsyncConnection, limit: int) -> list[Record]:
     """Referrals from files whose company is still to be registered, oldest first; each taken by one worker."""
-    chosen = select(referrals).where(referrals.c.company_id.is_(None)).order_by(referrals.c.change_no).limit(limit)
-    return _records(await conn.execute(chosen.with_for_update(skip_locked=True)))
+    chosen = (
+        select(referrals)
+        .where(referrals.c.company_id.is_(None))
+        .order_by(referrals.c.received_at, referrals.c.row_number)
+    )
+    return _records(await conn.execute(chosen.limit(limit).with_for_update(skip_locked=True)))
 
 
-async def take_numbers(conn: AsyncConnection, count: int) -> int:
-    """Reserves `count` change numbers; gives the first. The lock is held to the end of the transaction."""
-    c = change_numbers.c
-    raised = update(change_numbers).where(c.id == 1).values(last=c.last + count).returning(c.last)
-    last = await conn.scalar(raised)
+AT_ONCE = 5_000
+
+
+async def number_changes(conn: AsyncConnection) -> bool:
+    """Gives the next numbers to what changed since the last call; true if there is more than one call takes.
+
+    Whoever reads the changes numbers them, one reader at a time, and only what is committed can be numbered:
+    so a cursor misses nothing, and those who write never wait for one another.
+    """
+    c = referrals.c
+    last = await _lock_last(conn)
+    chosen = select(c.referral_id).where(c.change_no.is_(None)).order_by(c.changed_at, c.row_number, c.referral_id)
+    ids = (await conn.scalars(chosen.limit(AT_ONCE).with_for_update(skip_locked=True))).all()
+    rows = [{"referral_id": identity, "change_no": number} for number, identity in enumerate(ids, start=last + 1)]
+    await update_rows(conn, referrals, rows, key="referral_id")
+    if rows:
+        await conn.execute(update(change_numbers).where(change_numbers.c.id == 1).values(last=last + len(rows)))
+    return len(rows) == AT_ONCE
+
+
+async def _lock_last(conn: AsyncConnection) -> int:
+    chosen = select(change_numbers.c.last).where(change_numbers.c.id == 1).with_for_update()
+    last = await conn.scalar(chosen)
     if last is None:
         await insert_new(conn, change_numbers, [{"id": 1, "last": 0}], key="id")
-        last = await conn.scalar(raised)
+        last = await conn.scalar(chosen)
     assert last is not None
-    return int(last) - count + 1
+    return int(last)
 
 
 SHOWN = ("level", "confidence", "provisional", "offers", "offers_version", "prices", "prices_version")

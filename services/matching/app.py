@@ -40,7 +40,6 @@ def create_app(kit: Kit) -> FastAPI:
         background=[keep_lists_new],
         on_start=[prepare],
         counts=store.counts,
-        gather=0.02,
     )
     app.state.replica = replica
     app.state.answers = answers

@@ -377,7 +377,7 @@ async def test_a_known_company_is_answered_with_ones_own_referrals(
     foreign = (await mss.post("/v1/referrals", json={**GOOD, "programme": "mss-ai-product"}, headers=key("4"))).json()
     assert (foreign["company_known"], foreign["other_referrals"]) == (True, [])
     changes = (await msit.get(second["links"]["changes"])).json()["items"]
-    assert [item["referral_id"] for item in changes] == [second["referral_id"]]
+    assert changes[-1]["referral_id"] == second["referral_id"]
     assert len((await msit.get("/v1/referrals?after=")).json()["items"]) == 2
 
 

@@ -13,7 +13,7 @@ from libs.common.idempotency import fingerprint
 from libs.common.kit import Kit
 from libs.common.problems import FieldError, invalid, not_found
 from libs.common.security import Caller, requires
-from libs.common.web import IdempotencyKey, ReadConn
+from libs.common.web import IdempotencyKey, ReadConn, WriteTx
 from libs.contracts.interagency import ReferralStatus
 from libs.reference import business_number
 from libs.reference.calendar import korean_day
@@ -115,7 +115,7 @@ def answer(referred: service.Referred, draft: Draft) -> dict[str, Any]:
         "links": {
             "self": f"/v1/referrals/{row['referral_id']}",
             "company": f"/v1/companies/{draft.business_number}",
-            "changes": f"/v1/referrals?after={row['change_no'] - 1}",
+            "changes": "/v1/referrals",
         },
     }
 
@@ -134,7 +134,7 @@ Named = Annotated[str, Path(pattern=shown.PLAIN)]
 
 @router.get("/referrals")
 async def changes(
-    conn: ReadConn,
+    tx: WriteTx,
     caller: Referrer,
     after: Annotated[str, Query(pattern=r"^[0-9]{0,18}$")] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
@@ -146,9 +146,11 @@ async def changes(
     """Referrals in the order of their last change. Without gaps: what changes later stands behind the cursor."""
     given = {"status": status, "programme": programme, "agency": agency, "batch_id": batch_id}
     filters = {name: value for name, value in given.items() if value}
-    rows = await store.changed_since(conn, caller.agency, int(after or 0), filters, limit + 1)
+    more = await store.number_changes(tx.conn)
+    rows = await store.changed_since(tx.conn, caller.agency, int(after or 0), filters, limit + 1)
     items = [shown.referral(row) for row in rows[:limit]]
-    return ReferralPage(items=items, next=items[-1].cursor if items else after or None, more=len(rows) > limit)
+    last = items[-1].cursor if items else after or None
+    return ReferralPage(items=items, next=last, more=more or len(rows) > limit)
 
 
 @router.get("/referrals/{referral_id}")

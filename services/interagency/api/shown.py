@@ -45,7 +45,7 @@ class ReferralOut(BaseModel):
     offers: list[OfferOut]
     received_at: datetime
     changed_at: datetime
-    cursor: str
+    cursor: str | None = Field(description="None until the change was read once")
 
 
 def referral(row: Mapping[str, Any]) -> ReferralOut:
@@ -62,7 +62,7 @@ def referral(row: Mapping[str, Any]) -> ReferralOut:
         },
         provisional=None if row["provisional"] is None else bool(row["provisional"]),
         offers=offers,
-        cursor=str(row["change_no"]),
+        cursor=None if row["change_no"] is None else str(row["change_no"]),
     )
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "edb0b13c0138"
+revision = "d3b44c88991a"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -142,14 +142,20 @@ def upgrade() -> None:
         sa.Column("contact_email", sa.LargeBinary(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("change_no", sa.BigInteger(), nullable=False),
+        sa.Column("change_no", sa.BigInteger(), nullable=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("referral_id"),
         sa.UniqueConstraint("business_number", "agency", "programme"),
     )
     with op.batch_alter_table("referrals", schema=None) as batch_op:
-        batch_op.create_index("referrals_changes", ["change_no"], unique=False)
+        batch_op.create_index(
+            "referrals_changes",
+            ["change_no"],
+            unique=False,
+            sqlite_where=sa.text("change_no IS NOT NULL"),
+            postgresql_where=sa.text("change_no IS NOT NULL"),
+        )
         batch_op.create_index(
             "referrals_of_company",
             ["company_id"],
@@ -158,8 +164,15 @@ def upgrade() -> None:
             postgresql_where=sa.text("company_id IS NOT NULL"),
         )
         batch_op.create_index(
+            "referrals_unnumbered",
+            ["changed_at"],
+            unique=False,
+            sqlite_where=sa.text("change_no IS NULL"),
+            postgresql_where=sa.text("change_no IS NULL"),
+        )
+        batch_op.create_index(
             "referrals_unregistered",
-            ["change_no"],
+            ["received_at"],
             unique=False,
             sqlite_where=sa.text("company_id IS NULL"),
             postgresql_where=sa.text("company_id IS NULL"),
@@ -216,11 +229,20 @@ def downgrade() -> None:
             postgresql_where=sa.text("company_id IS NULL"),
         )
         batch_op.drop_index(
+            "referrals_unnumbered",
+            sqlite_where=sa.text("change_no IS NULL"),
+            postgresql_where=sa.text("change_no IS NULL"),
+        )
+        batch_op.drop_index(
             "referrals_of_company",
             sqlite_where=sa.text("company_id IS NOT NULL"),
             postgresql_where=sa.text("company_id IS NOT NULL"),
         )
-        batch_op.drop_index("referrals_changes")
+        batch_op.drop_index(
+            "referrals_changes",
+            sqlite_where=sa.text("change_no IS NOT NULL"),
+            postgresql_where=sa.text("change_no IS NOT NULL"),
+        )
 
     op.drop_table("referrals")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
