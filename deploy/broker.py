@@ -93,7 +93,8 @@ class Kafka:
     def launch(self) -> Process:
         """Starts the process and does not wait."""
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
-        heap = ["-Xms256m", "-Xmx384m", "-XX:+UseSerialGC"]
+        # On two cores the second compiler would take more from the services than it ever gives back.
+        heap = ["-Xms256m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         argv = ["java", *heap, *self._java(), "kafka.Kafka", str(self._settings)]
         self._process = Process.spawn(argv, self.log, os.environ, self.directory)
         return self._process

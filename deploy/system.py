@@ -218,7 +218,8 @@ class System:
         address = f"http://127.0.0.1:{self.port('gateway')}"
         self._say(f"AX 이음: {address}/docs")
         self._say(f"API: {address}")
-        self._say(f"console: {address}/console/sign-in?code={code}")
+        if "console" in self.alive():
+            self._say(f"console: {address}/console/sign-in?code={code}")
         self._say(f"credentials: {self.state / 'issuer' / 'credentials.json'}")
 
     # -- down, status ---------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the tests on real servers and the check of the Kubernetes manifests need beside Python.
+# Brings what the tests on real servers, the bench and the check of the Kubernetes manifests need beside Python.
 # As root it installs from the operating system's packages what is missing; otherwise it says what that is.
 set -euo pipefail
 
@@ -7,6 +7,7 @@ packages=()
 command -v java >/dev/null || packages+=(openjdk-17-jre-headless)
 command -v mvn >/dev/null || packages+=(maven)
 command -v initdb >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || packages+=(postgresql)
+command -v wrk >/dev/null || packages+=(wrk)
 if [ "${#packages[@]}" -gt 0 ]; then
   if [ "$(id -u)" -ne 0 ]; then
     echo "없습니다. 설치하세요 / missing, please install: apt-get install ${packages[*]}" >&2
@@ -23,7 +24,8 @@ fi
 
 # kustomize, alone or inside kubectl, is younger than the one in Debian 12; a Python package carries a kubectl.
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/ieum/tools"
-if command -v kustomize >/dev/null || { command -v kubectl >/dev/null && kubectl kustomize --help >/dev/null 2>&1; } || [ -x "$cache/kubectl" ]; then
+knows_components() { "$1" version --client 2>/dev/null | grep -q "Kustomize Version: v[5-9]"; }
+if command -v kustomize >/dev/null || knows_components kubectl || knows_components "$cache/kubectl"; then
   exit 0
 fi
 if [ "$(uname -m)" != x86_64 ]; then

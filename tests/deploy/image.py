@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,11 +45,11 @@ def ignored(path: Path, patterns: list[str]) -> bool:
     verdict = False
     for pattern in patterns:
         wanted = pattern.removeprefix("!")
-        places = [path, *path.parents][:-1]
-        if any(place.match(wanted.removeprefix("**/")) for place in places if "**" in wanted or len(place.parts) == 1):
-            verdict = not pattern.startswith("!")
-        elif any(str(place) == wanted for place in places):
-            verdict = not pattern.startswith("!")
+        anywhere = wanted.startswith("**/")
+        for place in [path, *path.parents][:-1]:
+            name = place.name if anywhere else str(place)
+            if fnmatchcase(name, wanted.removeprefix("**/")):
+                verdict = not pattern.startswith("!")
     return verdict
 
 
@@ -59,7 +60,7 @@ def assemble(service: str, folder: Path) -> dict[str, str]:
     env: dict[str, str] = {}
     for instruction in stages(text, service)[-1]:
         if instruction.word == "ENV":
-            env.update(part.split("=", 1) for part in shlex.split(instruction.rest))
+            env.update(dict(part.split("=", 1) for part in shlex.split(instruction.rest)))
         if instruction.word == "COPY" and not instruction.rest.startswith("--from"):
             *sources, target = instruction.rest.split()
             for source in sources:

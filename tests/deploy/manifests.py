@@ -1,6 +1,7 @@
 """The rendered Kubernetes manifests, and ways to walk through them."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,13 +19,17 @@ IN_CODE = sorted(path.parent.name for path in ROOT.glob("services/*/app.py"))
 WITH_DATABASE = sorted(path.parent.name for path in ROOT.glob("services/*/migrations"))
 
 
-def kustomize() -> list[str]:
+@cache
+def kustomize() -> tuple[str, ...]:
     """The command that renders a folder. Raises RuntimeError where there is none; `deploy/tools.sh` brings it."""
     if program := shutil.which("kustomize"):
-        return [program, "build"]
+        return (program, "build")
     cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ieum" / "tools" / "kubectl"
-    if program := shutil.which("kubectl") or shutil.which(cached):
-        return [program, "kustomize"]
+    for program in filter(None, (shutil.which("kubectl"), shutil.which(cached))):
+        answer = subprocess.run([program, "version", "--client"], capture_output=True, text=True, check=False)
+        # Older ones know no components.
+        if re.search(r"Kustomize Version: v[5-9]", answer.stdout):
+            return (program, "kustomize")
     raise RuntimeError("kustomize, kubectl: bash deploy/tools.sh")
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -159,8 +160,9 @@ def parts_fit(objects: list[Manifest]) -> Iterator[str]:
     """Selectors find pods, ports exist, accounts exist, autoscalers have something to scale, all in one namespace."""
     known = {label(one) for one in objects}
     for one in of(objects, "Deployment", "StatefulSet"):
-        if not selects(one["spec"]["selector"], one["spec"]["template"]["metadata"]["labels"]):
-            yield f"{label(one)}: does not select its own pods"
+        mine = [name for name, pod in pods(objects) if selects(one["spec"]["selector"], pod["metadata"]["labels"])]
+        if mine != [label(one)]:
+            yield f"{label(one)}: selects the pods of {mine}"
     for one in of(objects, "Service"):
         behind = [
             pod["spec"]
@@ -178,6 +180,12 @@ def parts_fit(objects: list[Manifest]) -> Iterator[str]:
         target = one["spec"]["scaleTargetRef"]
         if f"{target['kind']}/{target['name']}" not in known:
             yield f"{label(one)}: scales nothing"
+        if any(
+            "replicas" in other["spec"]
+            for other in of(objects, "Deployment")
+            if label(other).endswith(f"/{target['name']}")
+        ):
+            yield f"{label(one)}: every apply would set the number back"
     for one in objects:
         if one["kind"] != "Namespace" and one["metadata"].get("namespace") != "ieum":
             yield f"{label(one)}: in no namespace of ours"
@@ -193,6 +201,11 @@ def the_system_is_whole(objects: list[Manifest]) -> Iterator[str]:
         else:
             wanted |= {f"Deployment/{service}"}
         yield from (f"{name} is missing" for name in sorted(wanted - known))
+        # The address that the settings assume where none is given.
+        port = urlsplit(Settings().address(service)).port
+        for one in of(objects, "Service"):
+            if one["metadata"]["name"] == service and [row["port"] for row in one["spec"]["ports"]] != [port]:
+                yield f"{label(one)}: the others ask at port {port}"
     for one in of(objects, "Deployment"):
         service, _, role = one["metadata"]["name"].partition("-")
         container = one["spec"]["template"]["spec"]["containers"][0]

@@ -27,8 +27,8 @@ def test_the_application_of_an_image_is_found_among_its_files(service: Service, 
     factories = (
         [env["UVICORN_APP"], "libs.common.issuer:from_env"] if service.name == "gateway" else [env["UVICORN_APP"]]
     )
-    code = "import sys; from uvicorn.importer import import_from_string\nfor name in sys.argv[1:]: import_from_string(name)"
-    answer = _run(tmp_path, "-c", code, *factories)
+    load = "import sys; from uvicorn.importer import import_from_string as load; [load(name) for name in sys.argv[1:]]"
+    answer = _run(tmp_path, "-c", load, *factories)
     assert answer.returncode == 0, answer.stderr
     if service.database:
         # It gets as far as its settings, so all of its modules are there.

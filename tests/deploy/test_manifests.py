@@ -18,7 +18,7 @@ from tests.deploy import policy
 from tests.deploy.manifests import IN_CODE, K8S, ROOT, WITH_DATABASE, Manifest, containers, kustomize, label, of, render
 from tests.deploy.policy import CHECKS, Check
 
-KUBERNETES = "1.37"
+OLDEST, KUBERNETES = "1.30", "1.37"
 TRIAL = K8S / "overlays" / "trial"
 
 
@@ -59,7 +59,6 @@ ALL_COMPONENTS = sorted(path.parent.name for path in K8S.glob("components/*/kust
         (),
         ("network-policies", "autoscaling"),
         ("autoscaling", "issuer", "kafka", "network-policies", "postgres"),
-        ("postgres", "kafka"),
     ],
     ids=lambda names: "+".join(("base", *names)),
 )
@@ -72,6 +71,12 @@ def test_every_combination_is_valid_for_the_api_server(tmp_path: Path, component
     assert len(places) == len(set(places))
     unmet = {policy.nothing_is_allowed_by_default} if "network-policies" not in components else set()
     assert [trouble for check in CHECKS if check not in unmet for trouble in check(objects)] == []
+
+
+def test_the_oldest_cluster_that_we_support_takes_everything(everything: list[Manifest]) -> None:
+    for one in everything:
+        kubernetes_validate.validate(one, OLDEST, strict=True)
+    assert {one["kind"] for one in everything} >= {"Deployment", "Job", "NetworkPolicy", "HorizontalPodAutoscaler"}
 
 
 def test_the_schemas_refuse_what_they_should() -> None:
@@ -157,9 +162,12 @@ MUTATIONS: list[tuple[Check, str, Change]] = [
     (policy.parts_fit, "Service/catalog", _set("spec.ports.0.targetPort", "web")),
     (policy.parts_fit, "ServiceAccount/catalog", _set("metadata.name", "other")),
     (policy.parts_fit, API, _set("spec.selector.matchLabels.app~kubernetes~io/name", "other")),
+    (policy.parts_fit, API, _set("spec.selector.matchLabels.app~kubernetes~io/component")),
+    (policy.parts_fit, API, _set("spec.replicas", 2)),
     (policy.parts_fit, "Service/catalog", _set("metadata.namespace", "default")),
     (policy.parts_fit, "HorizontalPodAutoscaler/catalog-api", _set("spec.scaleTargetRef.name", "catalog")),
     (policy.the_system_is_whole, WORKER, _set("metadata.name", "somebody-else")),
+    (policy.the_system_is_whole, "Service/matching", _set("spec.ports.0.port", 80)),
     (policy.the_system_is_whole, JOB, _set("metadata.name", "other")),
     (policy.the_system_is_whole, WORKER, _set(f"{CONTAINER}.env.0.value", "api")),
     (policy.the_system_is_whole, API, _set(f"{CONTAINER}.image", "ieum/matching:0.1.0")),
@@ -181,7 +189,9 @@ def test_a_bad_manifest_is_refused(everything: list[Manifest], check: Check, tar
     objects = copy.deepcopy(everything)
     # Names of ConfigMaps end in a hash of their content.
     [victim] = [
-        one for one in objects if label(one) == target or label(one).startswith(f"{target}-") and "ConfigMap" in target
+        one
+        for one in objects
+        if label(one) == target or ("ConfigMap" in target and label(one).startswith(f"{target}-"))
     ]
     assert list(check(objects)) == []
     change(victim)
@@ -253,3 +263,18 @@ def test_only_services_with_a_database_reach_kafka_and_postgresql() -> None:
         callers = policies[name]["ingress"][0]["from"][0]["podSelector"]["matchExpressions"][0]["values"]
         assert sorted(callers) == WITH_DATABASE
         assert policies[f"to-{name}"]["podSelector"]["matchExpressions"][0]["values"] == callers
+
+
+def test_the_issuer_of_the_trial_is_the_one_of_make_up_and_keeps_its_disk_to_one_pod() -> None:
+    [issuer] = [one for one in render(TRIAL) if label(one) == "Deployment/issuer"]
+    env = {entry["name"]: entry["value"] for entry in issuer["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert env["UVICORN_APP"] == next(service.factory for service in SERVICES if service.name == "issuer")
+    assert issuer["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_the_number_of_pods_is_the_autoscalers_where_there_is_one(everything: list[Manifest]) -> None:
+    scaled = {one["metadata"]["name"] for one in of(everything, "HorizontalPodAutoscaler")}
+    replicas = {one["metadata"]["name"]: one["spec"].get("replicas") for one in of(everything, "Deployment")}
+    assert {name for name, number in replicas.items() if number is None} == scaled
+    stored = {f"{name}-{role}" for name in WITH_DATABASE for role in ("api", "worker")}
+    assert scaled == stored | {"gateway"}
