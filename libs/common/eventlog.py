@@ -8,6 +8,7 @@ fixed as Kafka's, so order per key is the same promise.
 import asyncio
 import os
 import sqlite3
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from libs.common.ids import Clock, utc_now
 
 PARTITIONS = 6
 _POLL = 0.1
+_OPEN_WITHIN = 10.0
 _log = structlog.get_logger()
 T = TypeVar("T")
 
@@ -83,14 +85,29 @@ class EventLog:
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, fetch))
 
     def _open(self) -> sqlite3.Connection:
-        if self._db is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+        """The connection; on the log's own thread, so it may wait."""
+        deadline = time.monotonic() + _OPEN_WITHIN
+        while self._db is None:
+            try:
+                self._db = self._connect()
+            except sqlite3.OperationalError as error:
+                # Two processes that make the file at once: SQLite's own waiting does not cover that.
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+        return self._db
+
+    def _connect(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+        try:
             for pragma in ("journal_mode=WAL", "synchronous=FULL"):
                 db.execute(f"PRAGMA {pragma}")
             db.executescript(_SCHEMA)
-            self._db = db
-        return self._db
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     async def start(self) -> None:
         try:
@@ -127,7 +144,8 @@ class EventLog:
         self._wakers.add(member.wake)
         keeper = asyncio.create_task(member.keep_alive())
         try:
-            await member.join()
+            while not await member.joined():
+                await asyncio.sleep(0.2)
             while True:
                 await member.step(handle)
                 await asyncio.sleep(gather)
@@ -173,13 +191,19 @@ class _Member:
         self.wake = asyncio.Event()
         self._share_at = 0.0
 
-    async def join(self) -> None:
+    async def joined(self) -> bool:
+        """Makes the group's offsets; false while the log cannot be written."""
         places = [(self.group, t, p) for t in self.topics for p in range(PARTITIONS)]
 
         def insert(db: sqlite3.Connection) -> None:
             db.executemany("INSERT OR IGNORE INTO offsets (grp, topic, partition) VALUES (?,?,?)", places)
 
-        await self.log.run(insert)
+        try:
+            await self.log.run(insert)
+        except sqlite3.Error as error:
+            _log.warning("cannot join", group=self.group, error=repr(error))
+            return False
+        return True
 
     async def leave(self) -> None:
         def free(db: sqlite3.Connection) -> None:
