@@ -16,8 +16,8 @@ from libs.contracts.catalog import AxLevel, Mode
 from libs.contracts.diagnosis import AssessmentCompletedV1, Reason
 from libs.contracts.matching import CompanyFacts, CourseOffer
 from libs.reference import CodeError, ksic, regions
+from libs.reference.calendar import korean_day
 from services.matching import service
-from services.matching.domain.calendar import korean_day
 from services.matching.service.answers import Answer, Answers
 
 SCOPE = "recommendations:read"

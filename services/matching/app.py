@@ -6,8 +6,8 @@ from contextlib import suppress
 from fastapi import FastAPI
 
 from libs.common.kit import Kit
+from libs.reference.calendar import korean_day
 from services.matching import api, events, service, store
-from services.matching.domain.calendar import korean_day
 from services.matching.weights import rules
 
 _LOOK_AGAIN = 60.0

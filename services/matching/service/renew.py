@@ -6,8 +6,8 @@ from typing import Any
 
 from libs.common.db import Tx
 from libs.contracts.matching import RecommendationUpdatedV1
+from libs.reference.calendar import korean_day
 from services.matching import store
-from services.matching.domain.calendar import korean_day
 from services.matching.domain.offers import basis, offers
 from services.matching.service.replica import Replica
 

@@ -12,8 +12,8 @@ from libs.contracts.catalog import Course
 from libs.contracts.diagnosis import AssessmentCompletedV1
 from libs.contracts.interagency import CompanyProfile
 from libs.contracts.matching import CompanyFacts
+from libs.reference.calendar import korean_day
 from services.matching import store
-from services.matching.domain.calendar import korean_day
 from services.matching.domain.rules import Rules
 from services.matching.domain.scoring import seeker
 from services.matching.engine import Engine
