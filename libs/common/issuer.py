@@ -36,6 +36,8 @@ CLIENTS: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
     "motie": ("MOTIE", _PARTNER),
     "step": (None, ("recommendations:read", "courses:read")),
     "institution": (None, ("courses:write", "courses:read")),
+    "planner": (None, ("policies:read", "policies:write", "quotes:read")),
+    "approver": (None, ("policies:read", "policies:approve", "quotes:read")),
     "console": (None, (*(s for s in SCOPES if s.endswith(":read")), "ops")),
     "operator": (None, SCOPES),
 }

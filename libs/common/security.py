@@ -25,6 +25,12 @@ SCOPES = (
     "recommendations:read",
     "quotes:read",
     "quotes:write",
+    "reservations:read",
+    "reservations:write",
+    "quotas:write",
+    "policies:read",
+    "policies:write",
+    "policies:approve",
     "webhooks:manage",
     "ops",
 )

@@ -12,6 +12,11 @@ OWNERS = {
     "recommendations": "matching",
     "quotes": "subsidy",
     "policies": "subsidy",
+    "training-programmes": "subsidy",
+    "reservations": "subsidy",
+    "quotas": "subsidy",
+    "policy-versions": "subsidy",
+    "requotes": "subsidy",
 }
 """First part of a path under /v1 → service."""
 

@@ -8,7 +8,7 @@ import orjson
 
 from services.subsidy.domain import FORMULAS, RULES, Facts, identity, parse, place, price, render, size_of
 from services.subsidy.loading import documents, policy
-from services.subsidy.service import _QUOTES, identify
+from services.subsidy.service.quoting import _QUOTES, identify
 
 DAY = date(2026, 11, 23)
 

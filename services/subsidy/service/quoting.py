@@ -1,4 +1,4 @@
-"""Use cases of subsidy: price a company's list, answer a question, give a receipt again."""
+"""Price a company's list, answer a question, give a receipt again."""
 
 import hashlib
 import uuid
@@ -24,47 +24,14 @@ from services.subsidy.domain import (
     citations,
     from_json,
     identity,
-    parse,
     place,
     render,
     size_of,
     to_json,
 )
+from services.subsidy.service.desk import Desk
 
 _QUOTES = uuid.UUID("3f0f5f0e-6f0c-5c5e-9d43-6a7f0c1f2b7d")
-
-
-class Desk:
-    """The policy that is quoted by, and the older editions that stored quotes rest on."""
-
-    def __init__(self, label: str, documents: dict[str, Any]) -> None:
-        """Raises `PolicyInvalid`: a service whose policy cannot be read does not start."""
-        self.documents = documents
-        self.policy = parse(label, documents)
-        self._editions: dict[str, Policy] = {self.policy.version: self.policy}
-        self._kept = False
-
-    def quotable(self, on: date) -> bool:
-        """Whether this edition holds a policy for the day."""
-        return self.policy.dates[0] <= on
-
-    async def keep(self, tx: Tx) -> None:
-        """Stores the edition with the first quote that rests on it."""
-        if not self._kept:
-            await store.keep_policy(tx.conn, self.policy.version, self.policy.label, self.documents, tx.now)
-            tx.after_commit(self._remember)
-
-    def _remember(self) -> None:
-        self._kept = True
-
-    async def edition(self, conn: AsyncConnection, version: str) -> Policy:
-        """The edition of a stored quote, whatever the files say by now."""
-        known = self._editions.get(version)
-        if known is None:
-            row = await store.policy(conn, version)
-            assert row is not None, "a quote is stored after its policy, in one transaction"
-            known = self._editions[version] = parse(row["label"], row["documents"])
-        return known
 
 
 async def price_lists(tx: Tx, desk: Desk, seen: Iterable[RecommendationUpdatedV1]) -> None:

@@ -1,27 +1,14 @@
-"""Tables and queries of subsidy: quotes with what they rest on, and every edition of the policy that priced one."""
+"""Quotes (견적) with what they rest on, and the newest priced list of each company."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Date, Index, Integer, MetaData, RowMapping, Table, Text, func, select
+from sqlalchemy import BigInteger, Column, Date, Index, Integer, RowMapping, Table, Text, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.columns import Json, UtcTime
 from libs.common.rows import among, insert_new, insert_rows, upsert_rows
-from libs.common.tables import kit_tables
-
-metadata = MetaData()
-
-policies = Table(
-    "policies",
-    metadata,
-    Column("policy_version", Text, primary_key=True),
-    Column("label", Text, nullable=False),
-    Column("documents", Json, nullable=False),
-    Column("kept_at", UtcTime, nullable=False),
-)
-"""Each edition whole, so that a quote can be worked out again after the files have changed."""
+from services.subsidy.store.base import metadata
 
 quotes = Table(
     "quotes",
@@ -55,8 +42,6 @@ lists = Table(
 )
 """The newest list of each company that has been priced."""
 
-kit_tables(metadata)
-
 
 async def priced(conn: AsyncConnection, company_ids: Sequence[str]) -> dict[str, int]:
     """Company → version of its list that has prices."""
@@ -75,15 +60,6 @@ async def write(
 async def keep_answer(conn: AsyncConnection, row: Mapping[str, Any]) -> None:
     """A quote that is there already stays as it is: its id is made of everything it rests on."""
     await insert_new(conn, quotes, [row], key="quote_id")
-
-
-async def keep_policy(conn: AsyncConnection, version: str, label: str, documents: Any, now: datetime) -> None:
-    row = {"policy_version": version, "label": label, "documents": documents, "kept_at": now}
-    await insert_new(conn, policies, [row], key="policy_version")
-
-
-async def policy(conn: AsyncConnection, version: str) -> RowMapping | None:
-    return (await conn.execute(select(policies).where(policies.c.policy_version == version))).mappings().one_or_none()
 
 
 async def quote(conn: AsyncConnection, quote_id: str) -> RowMapping | None:

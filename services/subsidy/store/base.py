@@ -1,0 +1,5 @@
+"""What all tables of subsidy are part of."""
+
+from sqlalchemy import MetaData
+
+metadata = MetaData()
