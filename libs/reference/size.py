@@ -8,30 +8,41 @@ Industry                                                             priority up
 그 밖의 업종, with 34 and 76, which the table counts there                   100
 """
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 SizeClass = Literal["priority", "large_under_1000", "large_1000_plus"]
 """우선지원대상기업, 대규모 1,000인 미만, 대규모 1,000인 이상."""
 
-_LIMITS: Final = {"C": 500} | dict.fromkeys("BFHJNMQ", 300) | dict.fromkeys("GIKR", 200)
-_OTHER: Final = 100
+Group = Literal["manufacturing", "three_hundred", "two_hundred", "others"]
+"""The rows of the table."""
+LIMITS: Final[Mapping[str, int]] = {"manufacturing": 500, "three_hundred": 300, "two_hundred": 200, "others": 100}
+
+_GROUPS: Final[Mapping[str, Group]] = {
+    "C": "manufacturing", **dict.fromkeys("BFHJNMQ", "three_hundred"), **dict.fromkeys("GIKR", "two_hundred"),
+}  # fmt: skip
 _CARVED_OUT: Final = {"C": "34", "N": "76"}
 
 
-def priority_limits(ksic_section: str | None, ksic_division: str | None) -> tuple[int, int]:
-    """The lowest and highest limit that may hold; equal once section and division are known."""
+def groups(ksic_section: str | None, ksic_division: str | None) -> tuple[Group, ...]:
+    """The rows that may hold: one once section and division are known."""
     if ksic_section is None:
-        return _OTHER, max(_LIMITS.values())
-    limit = _LIMITS.get(ksic_section, _OTHER)
+        return "manufacturing", "three_hundred", "two_hundred", "others"
+    group = _GROUPS.get(ksic_section, "others")
     if ksic_section not in _CARVED_OUT:
-        return limit, limit
+        return (group,)
     if ksic_division is None:
-        return _OTHER, limit
-    return (_OTHER, _OTHER) if ksic_division == _CARVED_OUT[ksic_section] else (limit, limit)
+        return group, "others"
+    return ("others",) if ksic_division == _CARVED_OUT[ksic_section] else (group,)
 
 
-def size_class(headcount: int | None, ksic_section: str | None, ksic_division: str | None) -> SizeClass | None:
-    """The size class, or None when it cannot be told.
+def size_class(
+    headcount: int | None,
+    ksic_section: str | None,
+    ksic_division: str | None,
+    limits: Mapping[str, int] = LIMITS,
+) -> SizeClass | None:
+    """The size class, or None when it cannot be told. `limits` are those of the rows, on the date asked about.
 
     It cannot be told without a head count, or without an industry when the head count lies between the limits
     of the industries (101 to 500). Raises ValueError for a negative head count.
@@ -40,9 +51,9 @@ def size_class(headcount: int | None, ksic_section: str | None, ksic_division: s
         return None
     if headcount < 0:
         raise ValueError(f"a head count cannot be negative: {headcount}")
-    low, high = priority_limits(ksic_section, ksic_division)
-    if headcount <= low:
+    possible = [limits[group] for group in groups(ksic_section, ksic_division)]
+    if headcount <= min(possible):
         return "priority"
-    if headcount <= high:
+    if headcount <= max(possible):
         return None
     return "large_under_1000" if headcount < 1000 else "large_1000_plus"

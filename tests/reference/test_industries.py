@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from libs.reference import CodeError, ksic
-from libs.reference.size import priority_limits, size_class
+from libs.reference.size import LIMITS, groups, size_class
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_every_lost_zero_of_a_five_digit_class_is_restored_or_named_as_ambiguous
     ],
 )
 def test_a_firm_is_preferred_up_to_the_limit_of_its_industry(section: str, division: str, limit: int) -> None:
-    assert priority_limits(section, division) == (limit, limit)
+    assert [LIMITS[group] for group in groups(section, division)] == [limit]
     assert size_class(0, section, division) == "priority"
     assert size_class(limit, section, division) == "priority"
     assert size_class(limit + 1, section, division) == "large_under_1000"

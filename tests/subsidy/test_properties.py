@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.subsidy.api.receipt import Receipt
-from services.subsidy.domain import PROGRAMMES, Facts, Quote, from_json, place, price, render, to_json
+from services.subsidy.domain import PROGRAMMES, Facts, Learner, Quote, Yearly, from_json, place, price, render, to_json
 from services.subsidy.domain.facts import MAX_HOURS, MAX_PEOPLE, MAX_WON
 from services.subsidy.loading import policy
 
@@ -18,6 +18,7 @@ POLICY = policy()
 LAST = POLICY.dates[-1] + timedelta(days=400)
 REGIONS = ("11680", "28710", "28720", "41820", "41800", "48123", "48720", "12110", "46110", "36110")
 UNCLEAR = ("11", "41", "28260", "99999")
+STATUSES = ("jobseeker", "worker", "transition")
 PAID = sorted(name for name, programme in PROGRAMMES.items() if programme.lines)
 
 days = st.dates(POLICY.dates[0], LAST)
@@ -30,6 +31,7 @@ def facts(draw: st.DrawFn, on: date, known: bool = False) -> Facts:
     """Any course and company; with `known`, nothing that a price needs is missing."""
     gap = st.nothing() if known else st.none()
     code = draw(st.sampled_from(REGIONS if known else REGIONS + UNCLEAR) | gap)
+    seat = draw(st.sampled_from(REGIONS + UNCLEAR) | st.none())
     return Facts(
         programme=draw(st.sampled_from(PAID) if known else st.sampled_from(PAID) | st.sampled_from(sorted(PROGRAMMES))),
         mode=draw(st.sampled_from(["onsite", "remote", "blended"])),
@@ -42,8 +44,16 @@ def facts(draw: st.DrawFn, on: date, known: bool = False) -> Facts:
         size_class=draw(st.sampled_from(["priority", "large_under_1000", "large_1000_plus"]) | gap),
         size_basis="stated",
         workplace=place(code, on) if code else None,
-        institution=None,
+        institution=place(seat, on) if seat else None,
+        learner=draw(st.none() | st.builds(Learner, st.sampled_from(STATUSES), st.integers(15, 80) | st.none())),
+        months=draw(st.integers(1, 24) | st.none()),
+        yearly=draw(st.none() | st.builds(Yearly, st.integers(0, 10**12), st.integers(1, 5000), st.integers(0, 10**8))),
     )
+
+
+def own_share_steps(before: Quote, after: Quote) -> bool:
+    """Whether the fee reached the next step of a learner's own share, which takes from the support."""
+    return before.chosen is not None and after.chosen is not None and after.chosen.own > before.chosen.own
 
 
 def on_day(found: Facts, on: date) -> Quote:
@@ -75,11 +85,11 @@ def test_more_cost_never_means_less_self_pay(data: st.DataObject, on: date, more
     assert found.fee is not None
     before = on_day(found, on)
     by_tens, by_any = (on_day(found._replace(fee=found.fee + step), on) for step in (more * 10, more))
-    assert by_tens.outcome == before.outcome or found.fee == 0
-    if before.outcome == by_any.outcome == "quoted":
+    if before.outcome == by_tens.outcome == "quoted":
         assert (by_tens.self_pay or 0) >= (before.self_pay or 0)
+    if before.outcome == by_any.outcome == "quoted":
         assert (by_any.self_pay or 0) > (before.self_pay or 0) - 10
-        assert (by_any.support or 0) >= (before.support or 0)
+        assert (by_any.support or 0) >= (before.support or 0) or own_share_steps(before, by_any)
 
 
 @unhurried
@@ -136,10 +146,20 @@ def test_the_won_are_those_of_exact_decimal_arithmetic(data: st.DataObject, on: 
     quote = on_day(found, on)
     if quote.chosen is None:
         return
-    multiple, rate = (Decimal(str(given.value)) for given in (quote.chosen.payable.multiple, quote.chosen.payable.rate))
-    cap = Decimal((found.unit_price or 0) * (found.hours or 0)) * multiple
-    exact = min(Decimal(found.fee or 0), cap) * rate * found.people
-    assert quote.support == int((exact / 10).to_integral_value(ROUND_DOWN)) * 10
+    payable = quote.chosen.payable
+    multiple, rate = (Decimal(str(given.value)) for given in (payable.multiple, payable.rate))
+    cap = multiple if payable.line.ceiling else Decimal((found.unit_price or 0) * (found.hours or 0)) * multiple
+    eligible, own = min(Decimal(found.fee or 0), cap), Decimal(0)
+    if payable.share is not None:
+        stated = Decimal(str(payable.share.value))
+        own = eligible * stated if payable.share.parameter.unit == "rate" else min(stated, eligible)
+    support = int(((eligible - own) * rate * found.people / 10).to_integral_value(ROUND_DOWN)) * 10
+    if payable.limit is not None:
+        assert found.yearly is not None
+        premium, times, least = (Decimal(str(given.value)) for given in payable.limit)
+        left = max(Decimal(0), max(found.yearly.payroll * premium * times, least) - found.yearly.used)
+        support = min(support, int((left / 10).to_integral_value(ROUND_DOWN)) * 10)
+    assert quote.support == support
 
 
 @unhurried
@@ -177,7 +197,10 @@ def test_every_receipt_is_json_that_says_what_the_quote_says(data: st.DataObject
     else:
         assert not steps
     if quote.chosen is not None:
-        assert (steps["fee"], steps["hours"], steps["unit-price"]) == (found.fee, found.hours, found.unit_price)
+        assert steps["fee"] == found.fee
+        if not quote.chosen.payable.line.ceiling:
+            assert (steps["hours"], steps["unit-price"]) == (found.hours, found.unit_price)
+        assert sum(payer["won"] for payer in receipt["payers"]) == quote.cost
 
 
 @unhurried

@@ -11,6 +11,7 @@ from services.subsidy.loading import documents, policy
 from services.subsidy.service.quoting import _QUOTES, identify
 
 DAY = date(2026, 11, 23)
+NOW = policy().at(DAY)
 
 
 def facts(programme: str = "P10", region: str = "48123", **changes: Any) -> Facts:
@@ -154,14 +155,14 @@ def test_the_place_that_counts_can_be_changed_as_data() -> None:
 
 
 def test_the_size_class_follows_from_head_count_and_industry_where_it_is_not_stated() -> None:
-    assert size_of("large_1000_plus", 3, "10", "29271") == ("large_1000_plus", "stated")
-    assert size_of(None, 500, "10", "29271") == ("priority", "headcount")
-    assert size_of(None, 501, "10", "29271") == ("large_under_1000", "headcount")
-    assert size_of(None, 100, None, None) == ("priority", "headcount")
-    assert size_of(None, 300, None, None) == (None, "headcount")
-    assert size_of(None, 1000, "10", "nonsense") == ("large_1000_plus", "headcount")
-    assert size_of(None, None, "10", "29271") == (None, "stated")
-    assert size_of(None, -5, "10", "29271") == (None, "stated")
+    assert size_of("large_1000_plus", 3, "10", "29271", NOW) == ("large_1000_plus", "stated")
+    assert size_of(None, 500, "10", "29271", NOW) == ("priority", "headcount")
+    assert size_of(None, 501, "10", "29271", NOW) == ("large_under_1000", "headcount")
+    assert size_of(None, 100, None, None, NOW) == ("priority", "headcount")
+    assert size_of(None, 300, None, None, NOW) == (None, "headcount")
+    assert size_of(None, 1000, "10", "nonsense", NOW) == ("large_1000_plus", "headcount")
+    assert size_of(None, None, "10", "29271", NOW) == (None, "stated")
+    assert size_of(None, -5, "10", "29271", NOW) == (None, "stated")
     steps = receipt(facts("C0041T", size_basis="headcount"))["steps"]
     assert [step["citation"] for step in steps if step["step"] == "size-class"] == ["고용보험법 시행령 제12조 별표 1"]
 

@@ -75,7 +75,7 @@ async def test_every_offer_has_its_price_whatever_is_missing(kit: Kit, desk: Des
         offer("no-unit-price", unit_price=None),
         offer("no-fee", fee=None),
         offer("no-hours", hours=None),
-        offer("other", programme="P4"),
+        offer("other", programme="P15"),
         offer("strange", programme="X-1"),
         offer("free", programme="KMOOC", fee=None, hours=None, unit_price=None),
     ]

@@ -2,7 +2,7 @@
 
 from datetime import date
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
@@ -12,13 +12,12 @@ from libs.contracts.interagency import SizeClass
 from libs.reference import ksic, regions
 from libs.reference.errors import CodeError, shown
 from libs.reference.regions.resolve import normalise
-from services.subsidy.domain import PROGRAMMES
-from services.subsidy.domain.facts import MAX_HOURS, MAX_PEOPLE, MAX_WON
+from services.subsidy.domain import PROGRAMMES, Facts, Learner, Snapshot, Yearly, place, size_of
+from services.subsidy.domain.facts import MAX_AGE, MAX_HEADCOUNT, MAX_HOURS, MAX_MONTHS, MAX_PEOPLE, MAX_WON
 
 Whole = Annotated[int, Field(strict=True)]
 """Neither "1,000" nor true is a number here."""
 Code = Annotated[str, Field(max_length=40, pattern=r"^[^\x00]*$")]
-_MAX_HEADCOUNT = 10_000_000
 
 
 class _In(BaseModel):
@@ -26,17 +25,30 @@ class _In(BaseModel):
 
 
 class CompanyIn(_In):
-    """`size_class`, or what it follows from: head count and industry. Nothing stated leaves it unknown."""
+    """`size_class`, or what it follows from: head count and industry. Nothing stated leaves it unknown.
+
+    With `annual_payroll` (보수총액, won) and head count the yearly limit of employer training is looked at;
+    `support_used` is the support had this year.
+    """
 
     size_class: SizeClass | None = None
     headcount: Whole | None = None
     ksic_version: Code | None = None
     ksic_code: Code | None = None
     region_code: Code | None = None
+    annual_payroll: Whole | None = None
+    support_used: Whole | None = None
+
+
+class LearnerIn(_In):
+    """A person who learns, without any identity (가명): status and age decide."""
+
+    status: Literal["jobseeker", "worker", "transition"]
+    age: Whole | None = None
 
 
 class CourseIn(_In):
-    """`fee` is 실제 훈련비 per person, `unit_price` 기준단가 per hour, both in won."""
+    """`fee` is 실제 훈련비 per person, `unit_price` 기준단가 per hour, both in won; `months` the length of training."""
 
     programme: Code
     mode: Mode
@@ -47,25 +59,64 @@ class CourseIn(_In):
     unit_price: Whole | None = None
     institution_region: Code | None = None
     capacity: Whole | None = None
+    months: Whole | None = None
 
 
 class QuoteIn(_In):
-    """A question: what does this course cost this company, applying on this day (KST)?"""
+    """A question: what does this course cost this company or learner, applying on this day (KST)?
+
+    With `known_on` the answer is what it would have been by what was known on that day.
+    """
 
     company: CompanyIn = CompanyIn()
+    learner: LearnerIn | None = None
     course: CourseIn
     people: Whole
     applied_on: date
+    known_on: date | None = None
+
+
+def facts_of(body: QuoteIn, snapshot: Snapshot) -> Facts:
+    """The question as the rules take it; call `errors` before."""
+    company, course, learner = body.company, body.course, body.learner
+    size_class, basis = size_of(
+        company.size_class, company.headcount, company.ksic_version, company.ksic_code, snapshot
+    )  # fmt: skip
+    yearly = None
+    if company.annual_payroll is not None and company.headcount is not None:
+        yearly = Yearly(company.annual_payroll, company.headcount, company.support_used or 0)
+    return Facts(
+        programme=course.programme,
+        mode=course.mode,
+        level=course.level,
+        ai=course.ai,
+        hours=course.hours,
+        fee=course.fee,
+        unit_price=course.unit_price,
+        people=body.people,
+        size_class=size_class,
+        size_basis=basis,
+        workplace=place(company.region_code, body.applied_on) if company.region_code else None,
+        institution=place(course.institution_region, body.applied_on) if course.institution_region else None,
+        learner=Learner(learner.status, learner.age) if learner else None,
+        months=course.months,
+        yearly=yearly,
+    )
 
 
 def errors(body: QuoteIn) -> list[FieldError]:
     """Everything wrong with the question at once."""
     company, course = body.company, body.course
     found = [
-        _number("company.headcount", company.headcount, 0, _MAX_HEADCOUNT),
+        _number("company.headcount", company.headcount, 0, MAX_HEADCOUNT),
         _number("course.hours", course.hours, 1, MAX_HOURS),
         _number("course.fee", course.fee, 0, MAX_WON),
         _number("course.unit_price", course.unit_price, 1, MAX_WON),
+        _number("course.months", course.months, 1, MAX_MONTHS),
+        _number("company.annual_payroll", company.annual_payroll, 0, MAX_WON * 1000),
+        _number("company.support_used", company.support_used, 0, MAX_WON),
+        _number("learner.age", body.learner.age if body.learner else None, 0, MAX_AGE),
+        _payroll(company),
         _number("course.capacity", course.capacity, 1, MAX_PEOPLE),
         _number("people", body.people, 1, MAX_PEOPLE),
         _programme(course.programme),
@@ -99,6 +150,16 @@ def _capacity(people: int, capacity: int | None) -> FieldError | None:
         return None
     ko = f"인원 {people:,}명이 정원 {capacity:,}명을 넘습니다."
     return FieldError("people", "over-capacity", ko, f"{people:,} people exceed the capacity of {capacity:,}.", people)
+
+
+def _payroll(company: CompanyIn) -> FieldError | None:
+    """The premium rate, and so the yearly limit, follows from the head count."""
+    stated = company.annual_payroll is not None or company.support_used is not None
+    if not stated or (company.annual_payroll is not None and company.headcount):
+        return None
+    ko = "연간 지원한도를 보려면 보수총액(annual_payroll)과 상시근로자 수(headcount, 1명 이상)를 함께 적어 주세요."
+    en = "For the yearly limit state both annual_payroll and a headcount of at least 1."
+    return FieldError("company.annual_payroll", "payroll-incomplete", ko, en)
 
 
 def _industry(company: CompanyIn) -> FieldError | None:

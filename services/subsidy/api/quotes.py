@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+import orjson
+from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from libs.common.problems import Problem, invalid, not_found
@@ -10,9 +11,9 @@ from libs.common.security import Caller, requires
 from libs.common.web import ReadConn, WriteTx
 from services.subsidy import service, store
 from services.subsidy.api.desk import Desk, no_policy
-from services.subsidy.api.question import QuoteIn, errors
-from services.subsidy.api.receipt import Receipt, StoredReceipt
-from services.subsidy.domain import Facts, NoPolicyYet, place, size_of
+from services.subsidy.api.question import QuoteIn, errors, facts_of
+from services.subsidy.api.receipt import Answer, StoredReceipt, WhatIf
+from services.subsidy.domain import NoPolicyYet
 
 router = APIRouter(prefix="/v1/quotes", tags=["quotes"])
 
@@ -27,33 +28,24 @@ async def national(caller: Annotated[Caller, Depends(requires("quotes:read"))]) 
     return caller
 
 
-@router.post("", status_code=201, response_model=Receipt)
+@router.post("", status_code=201, response_model=Answer)
 async def ask(
-    body: QuoteIn, tx: WriteTx, desk: Desk, caller: Annotated[Caller, Depends(requires("quotes:write"))]
+    body: QuoteIn,
+    tx: WriteTx,
+    desk: Desk,
+    caller: Annotated[Caller, Depends(requires("quotes:write"))],
+    what_if: Annotated[bool, Query(description="also what another day or another choice would change")] = False,
 ) -> Response:
     """The receipt for stated facts. The same question under the same policy has the same quote id."""
     if wrong := errors(body):
         raise invalid(wrong)
-    company, course = body.company, body.course
-    size_class, basis = size_of(company.size_class, company.headcount, company.ksic_version, company.ksic_code)
-    facts = Facts(
-        programme=course.programme,
-        mode=course.mode,
-        level=course.level,
-        ai=course.ai,
-        hours=course.hours,
-        fee=course.fee,
-        unit_price=course.unit_price,
-        people=body.people,
-        size_class=size_class,
-        size_basis=basis,
-        workplace=place(company.region_code, body.applied_on) if company.region_code else None,
-        institution=place(course.institution_region, body.applied_on) if course.institution_region else None,
-    )
     try:
-        receipt = await service.answer(tx, desk, facts, body.applied_on)
+        snapshot = desk.policy.at(body.applied_on, body.known_on)
+        receipt, quote = await service.answer(tx, desk, facts_of(body, snapshot), snapshot)
     except NoPolicyYet as error:
         raise no_policy(error) from error
+    if what_if:
+        receipt = receipt[:-1] + b',"what_if":' + orjson.dumps(service.what_if(desk, quote)) + b"}"
     return Response(receipt, 201, media_type="application/json")
 
 
@@ -69,3 +61,17 @@ async def read(
     if row is None:
         raise not_found("견적", "Quote")
     return Response(await service.receipt(conn, desk, row), media_type="application/json")
+
+
+@router.get("/{quote_id}/what-if")
+async def what_if(
+    quote_id: Annotated[str, Path(max_length=100, pattern=r"^[^\x00]+$")],
+    conn: ReadConn,
+    desk: Desk,
+    caller: Annotated[Caller, Depends(national)],
+) -> WhatIf:
+    """What another day of application or another choice would change of a stored quote."""
+    row = await store.quote(conn, quote_id)
+    if row is None:
+        raise not_found("견적", "Quote")
+    return WhatIf(**service.what_if(desk, await service.stored(conn, desk, row)))

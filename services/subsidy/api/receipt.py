@@ -53,6 +53,45 @@ class Other(_Out):
     reasons: list[Reason]
 
 
+class PayerOut(_Out):
+    """Who pays what."""
+
+    payer: Literal["moel", "company", "learner"]
+    ko: str
+    en: str
+    won: int
+
+
+class AllowanceOut(_Out):
+    """Money beside the fee; `per_month` is won per person. `before` is the amount it replaced, `change` the difference,
+    negative where it went down."""
+
+    allowance: str
+    ko: str
+    en: str
+    rule: str
+    per_month: int | None
+    months: int | None
+    people: int
+    total: int | None
+    before: int | None
+    change: int | None
+    changed_on: date | None
+    steps: list[Step]
+    reasons: list[Reason]
+
+
+class LearnerOut(_Out):
+    status: Literal["jobseeker", "worker", "transition"]
+    age: int | None
+
+
+class YearlyOut(_Out):
+    payroll: int
+    headcount: int
+    used: int
+
+
 class PlaceOut(_Out):
     region_code: str
     in_force: str | None
@@ -73,25 +112,62 @@ class Inputs(_Out):
     size_basis: Literal["stated", "headcount"]
     workplace: PlaceOut | None
     institution: PlaceOut | None
+    months: int | None
+    learner: LearnerOut | None
+    yearly: YearlyOut | None
 
 
 class Receipt(_Out):
-    """Won for all `people` together; `cost = support + self_pay` where `outcome` is quoted, else `reasons` say why."""
+    """Won for all `people` together; `cost = support + self_pay` where `outcome` is quoted, else `reasons` say why.
+
+    `advance` is paid first and refunded on completion; with `known_on` it is the answer by what was known on that day.
+    """
 
     quote_id: str
     outcome: Outcome
     applied_on: date
+    known_on: date | None
     policy_version: str
     programme: str
     cost: int | None
     support: int | None
     self_pay: int | None
+    advance: int
+    payers: list[PayerOut]
     line: str | None
     rules: list[str]
     steps: list[Step]
     others: list[Other]
+    allowances: list[AllowanceOut]
     reasons: list[Reason]
     inputs: Inputs
+
+
+class AnotherOut(_Out):
+    """The same case on another day or with other choices; `ko` and `en` say the difference."""
+
+    applied_on: date
+    choices: dict[str, str | bool]
+    outcome: Outcome
+    cost: int | None
+    support: int | None
+    self_pay: int | None
+    advance: int
+    allowances: list[dict[str, str | int | None]]
+    reasons: list[Reason]
+    ko: str
+    en: str
+
+
+class WhatIf(_Out):
+    dates: list[AnotherOut]
+    choices: list[AnotherOut]
+
+
+class Answer(Receipt):
+    """`what_if` only where it was asked for."""
+
+    what_if: WhatIf | None = None
 
 
 class StoredReceipt(Receipt):

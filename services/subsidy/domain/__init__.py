@@ -1,6 +1,17 @@
 """The rules of subsidies (지원금): facts and policy in, won and receipt out."""
 
-from services.subsidy.domain.facts import Facts, Place, from_json, identity, place, size_of, to_json
+from services.subsidy.domain.facts import (
+    Facts,
+    Learner,
+    Place,
+    Yearly,
+    from_json,
+    identity,
+    moved,
+    place,
+    size_of,
+    to_json,
+)
 from services.subsidy.domain.parsing import PolicyInvalid, parse
 from services.subsidy.domain.policy import Dated, NoPolicyYet, Parameter, Policy, PolicyError, Snapshot
 from services.subsidy.domain.pricing import Quote, price
@@ -17,6 +28,7 @@ __all__ = [
     "RULES",
     "Dated",
     "Facts",
+    "Learner",
     "NoPolicyYet",
     "Parameter",
     "Place",
@@ -25,9 +37,11 @@ __all__ = [
     "PolicyInvalid",
     "Quote",
     "Snapshot",
+    "Yearly",
     "citations",
     "from_json",
     "identity",
+    "moved",
     "parse",
     "place",
     "price",

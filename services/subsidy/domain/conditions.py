@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from libs.contracts.diagnosis import Reason
 from services.subsidy.domain.facts import Facts, Place
-from services.subsidy.domain.policy import PolicyError, Snapshot
+from services.subsidy.domain.policy import Given, PolicyError, Snapshot
 
 _P7 = "plan:IV-②-p.7"
 _TABLE = "고용보험법 시행령 제12조 별표 1"
@@ -20,6 +20,14 @@ SIZE_UNKNOWN = Reason(
     ko="기업 규모(우선지원대상기업 여부)를 알 수 없습니다. 상시근로자 수와 업종을 알려 주시면 계산됩니다.",
     en="The size class is not known; with head count and industry it can be priced.",
     citation=_TABLE,
+)
+NOT_EMPLOYED = Reason(
+    code="not-employed",
+    ko="기업에 재직하는 노동자의 훈련입니다. 취업한 뒤 기업을 통해 신청하거나, "
+    "내일배움카드 과정(P1·P2·P4·P14)을 고르면 됩니다.",
+    en="For workers of a company: apply through the company once employed, or choose a training card course "
+    "(P1, P2, P4, P14).",
+    citation=_P7,
 )
 NOT_AI = Reason(
     code="not-ai",
@@ -63,9 +71,14 @@ HOURS_UNKNOWN = Reason(
 )
 OUT_OF_RANGE = Reason(
     code="out-of-range",
-    ko="훈련비·기준단가·훈련시간·인원 가운데 음수이거나 지나치게 큰 값이 있습니다. 훈련기관이 고쳐야 합니다.",
-    en="Fee, unit price, hours or people are negative or far too large; the training institution must correct them.",
+    ko="훈련비·기준단가·훈련시간·훈련개월·인원·나이·보수총액 가운데 음수이거나 지나치게 큰 값이 있습니다. "
+    "고쳐서 다시 물어 주세요.",
+    en="Fee, unit price, hours, months, people, age or payroll are negative or far too large; they must be corrected.",
 )
+
+
+def _employed(facts: Facts, _snapshot: Snapshot) -> Reason | None:
+    return None if facts.learner is None or facts.learner.status == "worker" else NOT_EMPLOYED
 
 
 def _sme(facts: Facts, snapshot: Snapshot) -> Reason | None:
@@ -105,6 +118,7 @@ def rate_place(facts: Facts, snapshot: Snapshot) -> Place | None:
 
 
 CONDITIONS: Mapping[str, Callable[[Facts, Snapshot], Reason | None]] = {
+    "employed": _employed,
     "sme": _sme,
     "size": _size,
     "ai": _ai,
@@ -114,7 +128,20 @@ CONDITIONS: Mapping[str, Callable[[Facts, Snapshot], Reason | None]] = {
     "place": _place,
 }
 
-_NOT_KNOWN = {SIZE_UNKNOWN.code, PLACE_UNKNOWN.code}
+_NOT_KNOWN = {SIZE_UNKNOWN.code, PLACE_UNKNOWN.code, "age-unknown"}
+
+
+def too_young(age: int | None, least: Given) -> Reason | None:
+    """Programmes for the middle-aged (중장년) begin at an age."""
+    if age is None:
+        ko = f"나이를 알 수 없습니다. {least.whole}세부터 참여할 수 있습니다."
+        en = f"The age is not known; open from {least.whole} years."
+        return Reason(code="age-unknown", ko=ko, en=en, citation=least.citations[0])
+    if age >= least.whole:
+        return None
+    ko = f"{least.whole}세부터 참여할 수 있습니다. 지금 {age}세입니다."
+    en = f"Open from {least.whole} years of age; the learner is {age}."
+    return Reason(code="too-young", ko=ko, en=en, citation=least.citations[0])
 
 
 def is_gap(reason: Reason) -> bool:

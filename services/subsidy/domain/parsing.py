@@ -15,10 +15,12 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "tier3": ("capital", "non_capital", "depopulation"),
     "size_class": ("priority", "large_under_1000", "large_1000_plus"),
     "premium_class": ("under_150", "priority_from_150", "from_150_to_999", "from_1000"),
+    "ksic_group": ("manufacturing", "three_hundred", "two_hundred", "others"),
+    "fee_band": ("over_3m_to_6m", "over_6m_to_12m", "over_12m_to_18m", "over_18m"),
 }
 """What a parameter may differ by; a parameter states a value for every member."""
 
-_AMOUNTS = ("won", "won/month", "won/hour", "firms", "people", "points")
+_AMOUNTS = ("won", "won/month", "won/hour", "firms", "people", "points", "years")
 _DECIMALS = {"rate": (Decimal(0), Decimal(1)), "multiple": (Decimal(0), Decimal(10))}
 UNITS = (*_AMOUNTS, *_DECIMALS, "text")
 _GRADES = ("A", "B", "C", "S")

@@ -129,6 +129,10 @@ class Snapshot:
         return given
 
     @property
+    def known_on(self) -> date | None:
+        return self._in_force.known_on
+
+    @property
     def kept(self) -> dict[Any, Any]:
         """What was worked out from the policy of this period alone and holds as long as it does."""
         return self._in_force.kept

@@ -5,6 +5,9 @@
     지원금           = 지원대상 훈련비 × 지원율 × 인원                cut below 10 won, once
     자부담           = 실제 훈련비 × 인원 − 지원금
 
+Where the rules know them: the cap is an amount, a learner's own share comes off the eligible fee, the support ends at
+the firm's yearly limit, and a part is paid in advance and refunded.
+
 Multiples and rates are decimals held as whole numbers over a power of ten, so that nothing is rounded before the one
 cut (국고금 관리법 제47조).
 """
@@ -14,14 +17,14 @@ from typing import NamedTuple
 from libs.contracts.diagnosis import Reason
 from services.subsidy.domain.conditions import OUT_OF_RANGE, missing
 from services.subsidy.domain.facts import Facts, in_range
-from services.subsidy.domain.policy import Snapshot
+from services.subsidy.domain.policy import Given, Snapshot
 from services.subsidy.domain.programmes import PROGRAMMES, unknown
 from services.subsidy.domain.terms import Payable, Terms, settle
 
 
 class Amounts(NamedTuple):
-    """A line worked out. `cap` and `eligible` are won per person times `scale` of the multiple; `exact` is the support
-    before the cut times the scales of multiple and rate."""
+    """A line worked out. `cap`, `eligible` and `own` are won per person times `scale` of the multiple; `exact` is the
+    support before the cut times the scales of multiple and rate. `limit` is what is left of the firm's yearly limit."""
 
     payable: Payable
     unit_price: int
@@ -29,12 +32,15 @@ class Amounts(NamedTuple):
     eligible: int
     exact: int
     support: int
+    own: int = 0
+    limit: int | None = None
 
 
 class Quote(NamedTuple):
     """The outcome for all people together: `cost = support + self_pay` where it is "quoted".
 
-    `chosen` is None for free courses and where there is no price; `others` are the paying lines not chosen.
+    `chosen` is None for free courses and where there is no price; `others` are the paying lines not chosen. `advance`
+    is paid first and refunded on completion, so it is no part of the self-pay.
     """
 
     outcome: str
@@ -47,6 +53,7 @@ class Quote(NamedTuple):
     chosen: Amounts | None = None
     others: tuple[Amounts, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    advance: int = 0
 
 
 def price(facts: Facts, snapshot: Snapshot) -> Quote:
@@ -69,7 +76,7 @@ def price(facts: Facts, snapshot: Snapshot) -> Quote:
     best: Amounts | None = None
     others: tuple[Amounts, ...] = ()
     for payable in terms.payable:
-        worked = work_out(payable, facts.unit_price, hours, fee, facts.people)
+        worked = work_out(payable, facts, hours, fee)
         if best is None:
             best = worked
         elif worked.support > best.support:
@@ -78,16 +85,49 @@ def price(facts: Facts, snapshot: Snapshot) -> Quote:
             others = (*others, worked)
     assert best is not None
     cost = fee * facts.people
-    return Quote("quoted", facts, snapshot, terms, cost, best.support, cost - best.support, best, others)
+    ahead = advance(best, facts.people) if best.payable.advance is not None else 0
+    return Quote("quoted", facts, snapshot, terms, cost, best.support, cost - best.support, best, others, (), ahead)
 
 
-def work_out(payable: Payable, stated: int | None, hours: int, fee: int, people: int) -> Amounts:
+def work_out(payable: Payable, facts: Facts, hours: int, fee: int) -> Amounts:
     """One line's support in won: plan:IV-①-p.4 (M1), plan:IV-②-p.7 (M3, M4, M5), 사업주훈련 for the rest."""
-    given = payable.unit_price
+    given, stated, share = payable.unit_price, facts.unit_price, payable.share
     unit_price = stated if stated is not None or given is None else given.whole
-    assert unit_price is not None
-    cap = unit_price * hours * payable.multiple_whole
+    if payable.line.ceiling:
+        unit_price, cap = 0, payable.multiple_whole
+    else:
+        assert unit_price is not None
+        cap = unit_price * hours * payable.multiple_whole
     eligible = min(fee * payable.multiple_scale, cap)
-    exact = eligible * payable.rate_whole * people
+    own = 0 if share is None else own_share(share, eligible, payable.multiple_scale)
+    exact = (eligible - own) * payable.rate_whole * facts.people
     support = exact // payable.divisor * payable.cut_whole
-    return Amounts(payable, unit_price, cap, eligible, exact, support)
+    if payable.limit is None:
+        return Amounts(payable, unit_price, cap, eligible, exact, support, own)
+    left = yearly_limit(payable, facts)
+    return Amounts(payable, unit_price, cap, eligible, exact, min(support, left), own, left)
+
+
+def own_share(share: Given, eligible: int, scale: int) -> int:
+    """The learner's own share per person times `scale`: a rate of the eligible fee, or an amount at most that."""
+    if share.parameter.unit == "rate":
+        return eligible * share.whole // share.scale
+    return min(share.whole * scale, eligible)
+
+
+def yearly_limit(payable: Payable, facts: Facts) -> int:
+    """What is left of the firm's yearly limit in won, cut: 보수총액 × 보험료율 × 배수, at least the least amount."""
+    assert payable.limit is not None
+    assert facts.yearly is not None
+    premium, multiple, least = payable.limit
+    of_premium = facts.yearly.payroll * premium.whole * multiple.whole // (premium.scale * multiple.scale)
+    left = max(0, max(of_premium, least.whole) - facts.yearly.used)
+    return left // payable.cut_whole * payable.cut_whole
+
+
+def advance(chosen: Amounts, people: int) -> int:
+    """What is paid first, in won, cut: a share of the eligible fee."""
+    given, payable = chosen.payable.advance, chosen.payable
+    assert given is not None
+    exact = chosen.eligible * people * given.whole
+    return exact // (payable.multiple_scale * given.scale * payable.cut_whole) * payable.cut_whole

@@ -15,7 +15,10 @@ class Line(NamedTuple):
 
     `rate_by` is what the rate differs by: nothing, the place's two tiers, or training mode and size class;
     `reading` is the interpretation by which the line has this rate, `replaces` the one by which another line does not
-    compete with it, if any.
+    compete with it, if any. With `ceiling` the cap is an amount in won, named by `multiple`, whatever unit price and
+    hours are. `share` says when a learner's own share (자부담액) comes off before the rate: "always", or for a stated
+    "learner". `advance` is the parameter of what is paid first and refunded on completion; `yearly` lines end at the
+    firm's yearly limit. `payer` pays what the support leaves.
     """
 
     id: str
@@ -28,72 +31,122 @@ class Line(NamedTuple):
     rate_by: str = ""
     reading: str = ""
     replaces: str = ""
+    ceiling: bool = False
+    share: str = ""
+    advance: str = ""
+    yearly: bool = False
+    payer: str = "company"
 
 
 CARD_AI_BASICS = Line(
     "card-ai-basics", ("M1",), "내일배움카드 일반과정 AI 기초", "Training card, general AI basics",
-    ("ai", "beginner"), "P1.cap_multiple", "P1.support_rate",
+    ("ai", "beginner"), "P1.cap_multiple", "P1.support_rate", payer="learner",
 )  # fmt: skip
 BEGINNER_ONLINE = Line(
     "beginner-online", ("M3", "M4"),
     "초급: 중소기업 노동자 AI 온라인 교육", "Beginner: AI online training of SME workers",
-    ("sme", "ai", "beginner", "remote"), "P9.cap_multiple", "P9.support_rate",
+    ("employed", "sme", "ai", "beginner", "remote"), "P9.cap_multiple", "P9.support_rate",
 )  # fmt: skip
 BEGINNER = Line(
     "beginner", ("M4",), "초급: 중소기업 노동자 AI 훈련", "Beginner: AI training of SME workers",
-    ("sme", "ai", "beginner"), "P9.cap_multiple", "employer.support_rate", "mode-and-size", "common.rate_table",
+    ("employed", "sme", "ai", "beginner"), "P9.cap_multiple", "employer.support_rate", "mode-and-size",
+    "common.rate_table",
 )  # fmt: skip
 INTERMEDIATE = Line(
     "intermediate", ("M5",),
     "중급: 중소기업 노동자 민간 우수 AI 훈련", "Intermediate: private AI courses for SME workers",
-    ("sme", "ai", "intermediate", "place"), "employer.cap_multiple", "P10.support_rate", "place",
+    ("employed", "sme", "ai", "intermediate", "place"), "employer.cap_multiple", "P10.support_rate", "place",
     replaces="P10.replaces",
 )  # fmt: skip
 EMPLOYER = Line(
     "employer", ("employer",), "사업주훈련(위탁)", "Employer training (outsourced)",
-    ("size",), "employer.cap_multiple", "employer.support_rate", "mode-and-size",
+    ("employed", "size"), "employer.cap_multiple", "employer.support_rate", "mode-and-size", yearly=True,
 )  # fmt: skip
 CONSORTIUM = Line(
     "regional-consortium", ("M7",), "지역산업맞춤형 컨소시엄 AI 훈련", "Regional industry consortium, AI training",
-    ("size", "ai"), "P13.cap_multiple", "employer.support_rate", "mode-and-size", "common.rate_table",
+    ("employed", "size", "ai"), "P13.cap_multiple", "employer.support_rate", "mode-and-size", "common.rate_table",
 )  # fmt: skip
 TRANSITION = Line(
     "industrial-change", ("M8",), "산대특 AI 과정", "Industrial-change training, AI courses",
-    ("ai",), "P14.cap_multiple", "P14.support_rate",
+    ("ai",), "P14.cap_multiple", "P14.support_rate", share="learner", payer="learner",
 )  # fmt: skip
 JOINT_CENTRE = Line(
     "joint-centre", ("M10",), "AI 특화 공동훈련센터", "AI joint training centre",
-    ("sme", "ai"), "P18.cap_multiple", "employer.support_rate", "mode-and-size", "common.rate_table",
+    ("employed", "sme", "ai"), "P18.cap_multiple", "employer.support_rate", "mode-and-size", "common.rate_table",
 )  # fmt: skip
+CAMPUS = Line(
+    "kdt-ai-campus", ("M2",), "KDT AI 캠퍼스", "KDT AI Campus",
+    ("ai",), "P4.cap_multiple", "P4.support_rate", payer="learner",
+)  # fmt: skip
+CARD_TRAINING = Line(
+    "card-training", ("card",), "KDT·국기·산대특 훈련", "KDT, national key and industrial-change training",
+    (), "card.cap_multiple", "card.support_rate", share="always", payer="learner",
+)  # fmt: skip
+CREDIT = Line(
+    "digital-credit", ("credit",), "K-디지털 크레딧(KDC)", "K-Digital Credit",
+    ("remote",), "P2.credit", "P2.support_rate", ceiling=True, advance="P2.advance_rate", payer="learner",
+)  # fmt: skip
+
+
+class Allowance(NamedTuple):
+    """Money beside the fee (훈련생 지원금, 장비비): the amount's parameter, and for amounts per person and month the
+    one that says whose place sets the tier."""
+
+    id: str
+    rule: str
+    ko: str
+    en: str
+    amount: str
+    place: str = ""
+
+
+CAMPUS_TRAINEE = Allowance(
+    "trainee", "M2", "KDT AI 캠퍼스 훈련생 지원금(1인, 월)", "KDT AI Campus: allowance per trainee and month",
+    "P4.trainee_allowance", "P4.allowance_place",
+)  # fmt: skip
+TRANSITION_TRAINEE = Allowance(
+    "trainee", "M9", "산대특 훈련생 지원금(1인, 월)", "Industrial-change training: allowance per trainee and month",
+    "P14.trainee_allowance", "P14.allowance_place",
+)  # fmt: skip
+EQUIPMENT = Allowance("equipment", "M7", "장비비 우대 지원", "Equipment support", "P13.equipment_support")
 
 
 class Programme(NamedTuple):
     """Without lines there is no price; `amounts` are then the parameters that a ministry would have to set.
 
-    `fee` is the parameter that holds the fee where courses of the programme state none.
+    `fee` is the parameter that holds the fee where courses of the programme state none; `allowances` come beside the
+    price, and `age_from` is the parameter of the least age.
     """
 
     lines: tuple[Line, ...] = ()
     amounts: tuple[str, ...] = ()
     fee: str = ""
+    allowances: tuple[Allowance, ...] = ()
+    age_from: str = ""
 
 
 _EMPLOYER_SCHEME = ("C0041", "C0041T", "C0041B", "C0041N", "C0041A", "C0041H")
+_CARD_SCHEMES = ("C0054", "C0054G", "C0054Y", "C0054S", "C0104")
 _OTHER_SCHEMES = (
-    "C0061", "C0061S", "C0061I", "C0054", "C0054G", "C0054Y", "C0054S", "C0055C", "C0104", "C0105", "C0102",
-    "C0055", "C0031", "C0031C", "C0031F", "C0042", "C0042C", "C0066", "C0098",
+    "C0061", "C0061S", "C0061I", "C0055C", "C0055", "C0031", "C0031C", "C0031F", "C0042", "C0042C", "C0066", "C0098",
 )  # fmt: skip
 
 PROGRAMMES: Mapping[str, Programme] = {
     **{f"P{number}": Programme() for number in range(1, 29)},
     **{code: Programme() for code in _OTHER_SCHEMES},
     **{code: Programme((EMPLOYER,)) for code in _EMPLOYER_SCHEME},
+    **{code: Programme((CARD_TRAINING,)) for code in _CARD_SCHEMES},
+    "C0102": Programme((TRANSITION, CARD_TRAINING), allowances=(TRANSITION_TRAINEE,)),
+    "C0105": Programme((CREDIT,)),
     "P1": Programme((CARD_AI_BASICS,)),
+    "P2": Programme((CREDIT,)),
+    "P4": Programme((CAMPUS,), allowances=(CAMPUS_TRAINEE,)),
     "P9": Programme((BEGINNER_ONLINE, BEGINNER, EMPLOYER)),
     "P10": Programme((INTERMEDIATE, EMPLOYER)),
     "P11": Programme(amounts=("P11.development_support", "P11.instructor_allowance", "P11.expert_allowance")),
-    "P13": Programme((CONSORTIUM, EMPLOYER)),
-    "P14": Programme((TRANSITION,)),
+    "P13": Programme((CONSORTIUM, EMPLOYER), allowances=(EQUIPMENT,)),
+    "P14": Programme((TRANSITION,), allowances=(TRANSITION_TRAINEE,)),
+    "P16": Programme(age_from="P16.age_from"),
     "P18": Programme((JOINT_CENTRE,)),
     "KMOOC": Programme(fee="KMOOC.fee"),
 }

@@ -8,8 +8,9 @@ import json
 from decimal import Decimal
 from functools import lru_cache
 
+from services.subsidy.domain.allowances import Beside, total
 from services.subsidy.domain.facts import Facts, Place
-from services.subsidy.domain.policy import Given
+from services.subsidy.domain.policy import Given, Snapshot
 from services.subsidy.domain.pricing import Amounts, Quote
 from services.subsidy.domain.programmes import Line
 from services.subsidy.domain.terms import Payable, Refused, Terms
@@ -39,23 +40,55 @@ ELIGIBLE = _kind(
     "eligible", "지원대상 훈련비(1인)", "Eligible fee per person", "won",
     "실제 훈련비와 한도 가운데 작은 것", "the lesser of fee and cap",
 )  # fmt: skip
-LIMIT = _kind("limit", "지원은 실제 훈련비까지", "Support ends at the actual fee", "text")
+ACTUAL = _kind("limit", "지원은 실제 훈련비까지", "Support ends at the actual fee", "text")
+CEILING = _kind("cap", "훈련비 한도(1인, 정액)", "Cap per person, a fixed amount", "won")
+OWN_RATE = _kind("own-share-rate", "훈련생 자부담률", "Learner's own share", "rate")
+OWN_AMOUNT = _kind("own-share-amount", "훈련생 자부담액(훈련비 구간)", "Learner's own share by the course's fee", "won")
+OWN = _kind(
+    "own-share", "훈련생 자부담(1인)", "Learner's own share per person", "won",
+    "자부담률이면 지원대상 훈련비 × 자부담률, 정액이면 그 금액(지원대상 훈련비까지)",
+    "eligible fee × rate, or the amount, at most the eligible fee",
+)  # fmt: skip
+PAYROLL = _kind("payroll", "그해 보수총액", "Payroll of the year", "won")
+PREMIUM = _kind("premium-rate", "고용안정·직업능력개발 보험료율", "Premium rate", "rate")
+LIMIT_MULTIPLE = _kind(
+    "yearly-multiple", "연간 지원한도의 보험료 배수", "Yearly limit as a multiple of the premium", "multiple"
+)
+LIMIT_LEAST = _kind("yearly-least", "연간 지원한도의 최소 보장액", "Yearly limit, at least", "won")
+LIMIT_USED = _kind("yearly-used", "올해 이미 받은 지원금", "Support had this year", "won")
+LIMIT_LEFT = _kind(
+    "yearly-left", "남은 연간 지원한도", "Left of the yearly limit", "won",
+    "보수총액 × 보험료율 × 배수와 최소 보장액 가운데 큰 것에서 이미 받은 지원금을 뺌",
+    "the greater of payroll × rate × multiple and the least amount, less the support had",
+)  # fmt: skip
+ADVANCE_RATE = _kind("advance-rate", "먼저 내는 비율", "Share paid in advance", "rate")
+ADVANCE = _kind(
+    "advance", "먼저 내고 수료하면 돌려받는 금액", "Paid in advance, refunded on completion", "won",
+    "지원대상 훈련비 × 비율 × 인원", "eligible fee × share × people",
+)  # fmt: skip
+MONTHS = _kind("months", "훈련개월", "Months of training", "months")
 SIZE = _kind("size-class", "기업 규모", "Size class", "size_class")
 SME = _kind("sme", "중소기업 판단: 이 규모면 중소기업", "SME test: this size class counts as an SME", "text")
 TABLE = _kind("rate-table", "지원율을 가져온 표", "Table that the rate is taken from", "text")
 REPLACES = _kind("replaces", "이 규칙이 대신하는 지원율", "Rates that this rule replaces", "text")
 PLACE = _kind("rate-place", "지원율의 지역을 정하는 기준", "Whose place sets the tier of the rate", "text")
 OVERLAP = _kind("overlap", "수도권이면서 인구감소지역인 곳의 구간", "Tier of a place that is both", "tier2")
+ALLOWANCE_PLACE = _kind(
+    "allowance-place", "수당의 지역을 정하는 기준", "Whose place sets the tier of the allowance", "text"
+)
+OVERLAP_THREE = _kind("overlap", "수도권이면서 인구감소지역인 곳의 구간", "Tier of a place that is both", "tier3")
+PER_MONTH = _kind("per-month", "1인 월 지원금", "Allowance per person and month", "won/month")
 RATE = _kind("rate", "지원율", "Support rate", "rate")
 PEOPLE = _kind("people", "인원", "People", "people")
 EXACT = _kind(
     "support-exact", "끝수 처리 전 지원금", "Support before rounding", "won",
-    "지원대상 훈련비 × 지원율 × 인원", "eligible fee × rate × people",
+    "(지원대상 훈련비 − 훈련생 자부담) × 지원율 × 인원", "(eligible fee − own share) × rate × people",
 )  # fmt: skip
 CUT = _kind("rounding", "절사 단위(미만은 버림)", "Cut below", "won")
 SUPPORT = _kind(
     "support", "지원금", "Support", "won",
-    "끝수 처리 전 지원금에서 절사 단위 미만을 버림", "support before rounding, cut",
+    "끝수 처리 전 지원금에서 절사 단위 미만을 버림. 연간 지원한도가 있으면 그 남은 금액까지",
+    "support before rounding, cut; where there is a yearly limit, at most what is left of it",
 )  # fmt: skip
 ONE = _kind("one-support", "겹치는 지원 가운데 하나만 적용", "Of competing supports only one applies", "text")
 COST = _kind("cost", "훈련비 총액", "Total training fee", "won", "실제 훈련비 × 인원", "fee × people")
@@ -67,6 +100,9 @@ _KIND_OF = {
     "P10.replaces": REPLACES,
     "P10.rate_place": PLACE,
     "common.overlap_two_tiers": OVERLAP,
+    "P4.allowance_place": ALLOWANCE_PLACE,
+    "P14.allowance_place": ALLOWANCE_PLACE,
+    "common.overlap_three_tiers": OVERLAP_THREE,
 }
 """Parameters that are a step of their own, between the eligible fee and the rate."""
 
@@ -79,7 +115,7 @@ def citations(quote: Quote) -> tuple[str, ...]:
     if quote.terms is None or quote.outcome != "quoted":
         return ()
     fee = quote.terms.fee if quote.facts.fee is None else None
-    used = quote.chosen.payable.used if quote.chosen else (fee or quote.terms.limit,)
+    used = quote.chosen.payable.used if quote.chosen else (fee or quote.terms.actual,)
     return tuple(dict.fromkeys(citation for given in used for citation in given.citations))
 
 
@@ -87,18 +123,37 @@ def render(quote: Quote, quote_id: str) -> bytes:
     """The receipt as a JSON document; `quote_id` is a UUID."""
     chosen, facts, terms = quote.chosen, quote.facts, quote.terms
     name, day = quote_id.encode(), quote.snapshot.on.isoformat().encode()
+    beside = _allowances(terms, facts) if terms is not None and terms.allowances else b""
     if chosen is None or terms is None:
-        return _unpaid(quote) % (name, day, _where(facts.workplace), _where(facts.institution))
+        return _unpaid(quote) % (name, day, beside, _where(facts.workplace), _where(facts.institution), _more(facts))
     payable, cost, support, self_pay = chosen.payable, quote.cost, chosen.support, quote.self_pay
     if not payable.written:
-        payable.written = _write(payable, facts, quote.snapshot.version, terms)
+        payable.written = _write(payable, facts, quote.snapshot, terms)
     scale = payable.multiple_scale
     return payable.written % (
-        *(name, day, cost, support, self_pay, facts.fee, chosen.unit_price, facts.hours, _won(chosen.cap, scale)),
-        *(_won(chosen.eligible, scale), facts.people, _won(chosen.exact, scale * payable.rate.scale)),
-        *(support, cost, self_pay, _others(quote.others, cost or 0, terms), facts.hours, facts.fee),
-        *(_int(facts.unit_price), facts.people, _where(facts.workplace), _where(facts.institution)),
+        *(name, day, cost, support, self_pay, quote.advance, support, self_pay, facts.fee),
+        *_cap(chosen, facts, scale),
+        *(facts.people, _won(chosen.exact, scale * payable.rate.scale)),
+        *(() if payable.limit is None else _yearly(chosen, facts)),
+        support,
+        *(() if payable.advance is None else (quote.advance,)),
+        *(cost, self_pay, _others(quote.others, cost or 0, terms), beside, facts.hours, facts.fee),
+        *(_int(facts.unit_price), facts.people, _where(facts.workplace), _where(facts.institution), _more(facts)),
     )
+
+
+def _cap(chosen: Amounts, facts: Facts, scale: int) -> tuple[object, ...]:
+    """The numbers of the steps up to the eligible fee, and of a learner's own share."""
+    eligible = _won(chosen.eligible, scale)
+    if chosen.payable.line.ceiling:
+        return (eligible,)
+    known = (chosen.unit_price, facts.hours, _won(chosen.cap, scale), eligible)
+    return known if chosen.payable.share is None else (*known, _won(chosen.own, scale))
+
+
+def _yearly(chosen: Amounts, facts: Facts) -> tuple[object, ...]:
+    assert facts.yearly is not None
+    return facts.yearly.payroll, facts.yearly.used, chosen.limit
 
 
 _TEXT, _NUMBER = "\0s", "\0d"
@@ -109,16 +164,25 @@ def _template(text: str) -> bytes:
     return text.replace("%", "%%").replace("\0", "%").encode()
 
 
-def _write(payable: Payable, facts: Facts, version: str, terms: Terms) -> bytes:
+_PAYERS = {
+    "moel": _json({"payer": "moel", "ko": "고용노동부", "en": "Ministry of Employment and Labor"})[1:-1],
+    "company": _json({"payer": "company", "ko": "기업", "en": "Company"})[1:-1],
+    "learner": _json({"payer": "learner", "ko": "훈련생", "en": "Learner"})[1:-1],
+}
+
+
+def _write(payable: Payable, facts: Facts, snapshot: Snapshot, terms: Terms) -> bytes:
     """The receipt of a line that pays, with places for the numbers."""
     line = payable.line
     steps = ",".join(_steps(payable, facts, terms.one))
-    money = f'"cost":{_NUMBER},"support":{_NUMBER},"self_pay":{_NUMBER}'
+    payers = ",".join(f'{{{_PAYERS[payer]},"won":{_NUMBER}}}' for payer in ("moel", line.payer))
+    money = f'"cost":{_NUMBER},"support":{_NUMBER},"self_pay":{_NUMBER},"advance":{_NUMBER},"payers":[{payers}]'
     names = f'"line":"{line.id}","rules":{_json(line.rules)}'
     numbers = f'"hours":{_NUMBER},"fee":{_NUMBER},"unit_price":{_TEXT},"people":{_NUMBER}'
     return _template(
-        f'{_head("quoted", version, facts)},{money},{names},"steps":[{steps}],"others":[{_TEXT}],"reasons":[],'
-        f'"inputs":{{{_kind_of(facts)},{numbers},"workplace":{_TEXT},"institution":{_TEXT}}}}}'
+        f'{_head("quoted", snapshot, facts)},{money},{names},"steps":[{steps}],"others":[{_TEXT}],'
+        f'"allowances":[{_TEXT}],"reasons":[],'
+        f'"inputs":{{{_kind_of(facts)},{numbers},"workplace":{_TEXT},"institution":{_TEXT},{_TEXT}}}}}'
     )
 
 
@@ -131,17 +195,17 @@ def _unpaid(quote: Quote) -> bytes:
     reasons = ",".join(reason.model_dump_json() for reason in quote.reasons)
     numbers = {"hours": facts.hours, "fee": facts.fee, "unit_price": facts.unit_price, "people": facts.people}
     return _template(
-        f'{_head(quote.outcome, quote.snapshot.version, facts)},{money},"line":null,"rules":[],'
-        f'"steps":[{",".join(steps)}],"others":[{refused}],"reasons":[{reasons}],'
-        f'"inputs":{{{_kind_of(facts)},{_json(numbers)[1:-1]},"workplace":{_TEXT},"institution":{_TEXT}}}}}'
+        f'{_head(quote.outcome, quote.snapshot, facts)},{money},"advance":0,"payers":[],"line":null,"rules":[],'
+        f'"steps":[{",".join(steps)}],"others":[{refused}],"allowances":[{_TEXT}],"reasons":[{reasons}],'
+        f'"inputs":{{{_kind_of(facts)},{_json(numbers)[1:-1]},"workplace":{_TEXT},"institution":{_TEXT},{_TEXT}}}}}'
     )
 
 
-def _head(outcome: str, version: str, facts: Facts) -> str:
-    programme = _json(facts.programme)
+def _head(outcome: str, snapshot: Snapshot, facts: Facts) -> str:
+    known_on = snapshot.known_on and snapshot.known_on.isoformat()
     return (
-        f'{{"quote_id":"{_TEXT}","outcome":"{outcome}","applied_on":"{_TEXT}","policy_version":"{version}",'
-        f'"programme":{programme}'
+        f'{{"quote_id":"{_TEXT}","outcome":"{outcome}","applied_on":"{_TEXT}","known_on":{_json(known_on)},'
+        f'"policy_version":"{snapshot.version}","programme":{_json(facts.programme)}'
     )
 
 
@@ -151,15 +215,21 @@ def _kind_of(facts: Facts) -> str:
 
 
 def _steps(payable: Payable, facts: Facts, one: Given | None) -> list[str]:
-    """In order of computation, with places for the ten numbers."""
-    steps = [
-        _step(FEE, _NUMBER, _COURSE),
-        _step(UNIT_PRICE, _NUMBER, _by(payable.unit_price) if payable.unit_price else _COURSE),
-        _step(HOURS, _NUMBER, _COURSE),
-        _given(MULTIPLE, payable.multiple),
-        _step(CAP, _TEXT, _DERIVED),
-        _step(ELIGIBLE, _TEXT, _DERIVED),
-    ]
+    """In order of computation, with places for the numbers."""
+    steps = [_step(FEE, _NUMBER, _COURSE)]
+    if payable.line.ceiling:
+        steps.append(_given(CEILING, payable.multiple))
+    else:
+        steps += [
+            _step(UNIT_PRICE, _NUMBER, _by(payable.unit_price) if payable.unit_price else _COURSE),
+            _step(HOURS, _NUMBER, _COURSE),
+            _given(MULTIPLE, payable.multiple),
+            _step(CAP, _TEXT, _DERIVED),
+        ]
+    steps.append(_step(ELIGIBLE, _TEXT, _DERIVED))
+    if payable.share is not None:
+        steps.append(_given(OWN_RATE if payable.share.parameter.unit == "rate" else OWN_AMOUNT, payable.share))
+        steps.append(_step(OWN, _TEXT, _DERIVED))
     if facts.size_class is not None and {"sme", "size"}.intersection(payable.line.needs):
         steps.append(_step(SIZE, _json(facts.size_class), _SIZE_SOURCE[facts.size_basis]))
     steps += [_given(_KIND_OF[g.parameter.id], g) for g in payable.used if g.parameter.id in _KIND_OF]
@@ -168,16 +238,54 @@ def _steps(payable: Payable, facts: Facts, one: Given | None) -> list[str]:
         _step(PEOPLE, _NUMBER, _REQUEST),
         _step(EXACT, _TEXT, _DERIVED),
         _given(CUT, payable.cut),
-        _step(SUPPORT, _NUMBER, _DERIVED),
     ]
+    if payable.limit is not None:
+        steps += [_step(PAYROLL, _NUMBER, _REQUEST), _given(PREMIUM, payable.limit.premium)]
+        steps += [_given(LIMIT_MULTIPLE, payable.limit.multiple), _given(LIMIT_LEAST, payable.limit.least)]
+        steps += [_step(LIMIT_USED, _NUMBER, _REQUEST), _step(LIMIT_LEFT, _NUMBER, _DERIVED)]
+    steps.append(_step(SUPPORT, _NUMBER, _DERIVED))
+    if payable.advance is not None:
+        steps += [_given(ADVANCE_RATE, payable.advance), _step(ADVANCE, _NUMBER, _DERIVED)]
     if one is not None:
         steps.append(_given(ONE, one))
     return [*steps, _step(COST, _NUMBER, _DERIVED), _step(SELF_PAY, _NUMBER, _DERIVED)]
 
 
+def _allowances(terms: Terms, facts: Facts) -> bytes:
+    return ",".join(_allowance(one, facts) for one in terms.allowances).encode()
+
+
+def _allowance(one: Beside, facts: Facts) -> str:
+    """An amount beside the fee with its own steps; a decrease shows as a negative change."""
+    kind = one.allowance
+    names = _json({"allowance": kind.id, "ko": kind.ko, "en": kind.en, "rule": kind.rule})[1:-1]
+    amount = one.given.whole if one.given else None
+    change = amount - one.before if amount is not None and one.before is not None else None
+    won: dict[str, object] = {"per_month": amount, "months": facts.months, "people": facts.people}
+    won |= {"total": total(one, facts), "before": one.before, "change": change}
+    won |= {"changed_on": one.given.dated.effective_on.isoformat() if one.given and one.before is not None else None}
+    steps = [_given(_KIND_OF[given.parameter.id], given) for given in one.used]
+    if one.given is not None:
+        steps.append(_given(PER_MONTH, one.given))
+        steps += [_step(MONTHS, str(facts.months), _COURSE)] if facts.months is not None else []
+        steps.append(_step(PEOPLE, str(facts.people), _REQUEST))
+    reasons = ",".join(reason.model_dump_json() for reason in one.reasons)
+    return f'{{{names},{_json(won)[1:-1]},"steps":[{",".join(steps)}],"reasons":[{reasons}]}}'
+
+
+_NOTHING_MORE = b'"months":null,"learner":null,"yearly":null'
+
+
+def _more(facts: Facts) -> bytes:
+    if facts.months is None and facts.learner is None and facts.yearly is None:
+        return _NOTHING_MORE
+    learner, yearly = facts.learner and facts.learner._asdict(), facts.yearly and facts.yearly._asdict()
+    return _json({"months": facts.months, "learner": learner, "yearly": yearly})[1:-1].encode()
+
+
 def _free(facts: Facts, terms: Terms) -> list[str]:
     fee = terms.fee if facts.fee is None else None
-    known = [_given(FEE, fee)] if fee is not None else [_step(FEE, "0", _COURSE), _given(LIMIT, terms.limit)]
+    known = [_given(FEE, fee)] if fee is not None else [_step(FEE, "0", _COURSE), _given(ACTUAL, terms.actual)]
     known.append(_step(PEOPLE, str(facts.people), _REQUEST))
     return known + [_step(kind, "0", _DERIVED) for kind in (SUPPORT, COST, SELF_PAY)]
 

@@ -1,17 +1,26 @@
 """What the policy says to a kind of case (지원 조건): which lines pay, at which multiple and rate, and which do not.
 
-Terms depend on the kind of company and course only, not on won, hours or people: they are settled once per kind and
-period, so that many quotes share them.
+Terms depend on the kind of company, learner and course only, not on won, hours or people: they are settled once per
+kind and period, so that many quotes share them.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from libs.contracts.diagnosis import Reason
-from services.subsidy.domain.conditions import CONDITIONS, is_gap, rate_place, reason_of
-from services.subsidy.domain.facts import Facts
+from services.subsidy.domain.allowances import Beside, beside
+from services.subsidy.domain.conditions import CONDITIONS, is_gap, rate_place, reason_of, too_young
+from services.subsidy.domain.facts import Facts, fee_band, premium_class
 from services.subsidy.domain.policy import Given, NotInForce, PolicyError, Snapshot
-from services.subsidy.domain.programmes import PROGRAMMES, Line, not_priced, replaced
+from services.subsidy.domain.programmes import PROGRAMMES, Line, Programme, not_priced, replaced
+
+
+class Limit(NamedTuple):
+    """Of the firm's yearly limit (연간 지원한도): premium rate, multiple of the premium, and the least amount."""
+
+    premium: Given
+    multiple: Given
+    least: Given
 
 
 @dataclass(slots=True, eq=False)
@@ -19,8 +28,8 @@ class Payable:
     """A line that pays. `used` are the values of the policy that it rests on, in order of computation.
 
     `unit_price` is the parameter that gives the unit price where the course states none. The whole numbers are those
-    of the formula, `divisor` their scales times the cut. `written` is the receipt with places for its numbers, kept
-    here by the receipt.
+    of the formula, `divisor` their scales times the cut. `share` is the learner's own share, an amount or a rate.
+    `written` is the receipt with places for its numbers, kept here by the receipt.
     """
 
     line: Line
@@ -34,6 +43,9 @@ class Payable:
     rate_whole: int
     divisor: int
     cut_whole: int
+    share: Given | None = None
+    advance: Given | None = None
+    limit: Limit | None = None
     written: bytes = b""
 
 
@@ -47,54 +59,70 @@ class Refused(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Terms:
-    """`limit` is the rule that support ends at the actual fee, `fee` the fee of courses that state none, if the policy
+    """`actual` is the rule that support ends at the actual fee, `fee` the fee of courses that state none, if the policy
     knows it, and `one` the rule against stacking where several lines pay. `reasons` say why no line pays.
     `written` is the refused lines as the receipt shows them.
     """
 
-    limit: Given
+    actual: Given
     fee: Given | None
     payable: tuple[Payable, ...] = ()
     refused: tuple[Refused, ...] = ()
     one: Given | None = None
     outcome: str = "quoted"
     reasons: tuple[Reason, ...] = ()
+    allowances: tuple[Beside, ...] = ()
     written: bytes = b""
+
+
+_SHARED = {name for name, programme in PROGRAMMES.items() if any(line.share for line in programme.lines)}
+
+
+def kind_of(facts: Facts) -> tuple[object, ...]:
+    """What the terms of a case depend on: cases of one kind have the same terms as long as the policy is the same."""
+    workplace, institution, learner = facts.workplace, facts.institution, facts.learner
+    more = None
+    if learner is not None or facts.yearly is not None or facts.programme in _SHARED:
+        band = fee_band(facts.fee) if facts.programme in _SHARED else None
+        more = (learner, band, facts.yearly and premium_class(facts))
+    return (
+        facts.programme, facts.mode, facts.level, facts.ai, facts.unit_price is None, facts.size_class,
+        facts.size_basis, workplace and workplace.tier, institution and institution.tier, more,
+    )  # fmt: skip
 
 
 def settle(facts: Facts, snapshot: Snapshot) -> Terms:
     """The terms of a known programme; those of a kind that was seen before are the same object."""
-    workplace, institution = facts.workplace, facts.institution
-    kind = (
-        facts.programme, facts.mode, facts.level, facts.ai, facts.unit_price is None, facts.size_class,
-        facts.size_basis, workplace and workplace.tier, institution and institution.tier,
-    )  # fmt: skip
+    kind = kind_of(facts)
     known: Terms | None = snapshot.kept.get(kind)
     if known is None:
         known = _settle(facts, snapshot)
-        if not any(place is not None and place.problem for place in (workplace, institution)):
+        if not any(place is not None and place.problem for place in (facts.workplace, facts.institution)):
             snapshot.kept[kind] = known  # a problem names its place, so it belongs to that place alone
     return known
 
 
 def _settle(facts: Facts, snapshot: Snapshot) -> Terms:
     programme = PROGRAMMES[facts.programme]
-    limit = snapshot.get("common.actual_fee_limit")
+    actual = snapshot.get("common.actual_fee_limit")
     fee = snapshot.get(programme.fee) if programme.fee else None
+    allowances = tuple(beside(allowance, facts, snapshot) for allowance in programme.allowances)
+    if not programme.lines:
+        outcome, reasons = _amounts(facts, snapshot, programme)
+        return Terms(actual, fee, outcome=outcome, reasons=reasons, allowances=allowances)
     found = _replace([_try(line, facts, snapshot) for line in programme.lines])
     payable = tuple(line for line in found if isinstance(line, Payable))
     refused = tuple(line for line in found if isinstance(line, Refused))
-    if not programme.lines:
-        outcome, reasons = _amounts(facts, snapshot, programme.amounts)
-        return Terms(limit, fee, outcome=outcome, reasons=reasons)
     gaps = [line for line in refused if line.outcome == "unpriced"]
     if payable and not gaps:
         one = snapshot.get("common.one_support") if len(payable) > 1 else None
-        return Terms(limit, fee, payable, refused, one)
+        return Terms(actual, fee, payable, refused, one, allowances=allowances)
     # Where one line cannot be told, the best of the others need not be the best of all.
     named = {(reason.code, reason.ko): reason for line in refused for reason in line.reasons}
     outcome = "unpriced" if gaps else "ineligible"
-    return Terms(limit, fee, refused=refused, outcome=outcome, reasons=tuple(named.values()))
+    return Terms(
+        actual, fee, refused=refused, outcome=outcome, reasons=tuple(named.values()), allowances=allowances
+    )  # fmt: skip
 
 
 def _replace(found: list[Payable | Refused]) -> list[Payable | Refused]:
@@ -111,14 +139,22 @@ def _replace(found: list[Payable | Refused]) -> list[Payable | Refused]:
     ]
 
 
-def _amounts(facts: Facts, snapshot: Snapshot, names: tuple[str, ...]) -> tuple[str, tuple[Reason, ...]]:
+def _amounts(facts: Facts, snapshot: Snapshot, programme: Programme) -> tuple[str, tuple[Reason, ...]]:
     """Amounts that nobody has set are named; a rule not yet in force makes the course ineligible until then."""
     errors: list[PolicyError] = []
-    for parameter in names:
+    for parameter in programme.amounts:
         try:
             snapshot.get(parameter)
         except PolicyError as error:
             errors.append(error)
+    try:
+        age = facts.learner.age if facts.learner else None
+        young = too_young(age, snapshot.get(programme.age_from)) if programme.age_from else None
+    except PolicyError as error:
+        errors.append(error)
+        young = None
+    if young is not None:
+        return "unpriced" if is_gap(young) else "ineligible", (young,)
     early = bool(errors) and all(isinstance(error, NotInForce) for error in errors)
     reasons = tuple(reason_of(error) for error in errors) or (not_priced(facts.programme),)
     return "ineligible" if early else "unpriced", reasons
@@ -138,8 +174,11 @@ def _try(line: Line, facts: Facts, snapshot: Snapshot) -> Payable | Refused:
 
 def _pay(line: Line, facts: Facts, snapshot: Snapshot) -> Payable:
     """plan:IV-①-p.4 (M1), plan:IV-②-p.7 (M3, M4, M5), plan:IV-③-p.8 (M7, M8), plan:IV-④-p.9 (M10)."""
-    unit_price = snapshot.get("common.unit_price") if facts.unit_price is None else None
+    unit_price = snapshot.get("common.unit_price") if facts.unit_price is None and not line.ceiling else None
     multiple = snapshot.get(line.multiple)
+    share, advance, limit = _share(line, facts, snapshot), None, _limit(line, facts, snapshot)
+    if line.advance:
+        advance = snapshot.get(line.advance)
     rests_on = [snapshot.get("common.sme")] if "sme" in line.needs else []
     rests_on += [snapshot.get(name) for name in (line.reading, line.replaces) if name]
     rate_key, rate_name = "", line.rate
@@ -155,8 +194,30 @@ def _pay(line: Line, facts: Facts, snapshot: Snapshot) -> Payable:
             rate_key = str(rests_on[-1].value)
     rate = snapshot.get(rate_name, rate_key)
     cut = snapshot.get("common.rounding_unit")
-    first = [unit_price] if unit_price is not None else []
+    used = (unit_price, multiple, share, *rests_on, rate, cut, *(limit or ()), advance)
+    # A share that is a rate is exact in parts of a won: the scale of the eligible fee takes its scale in.
+    finer = share.scale if share is not None else 1
+    scale = multiple.scale * finer
     return Payable(
-        *(line, multiple, rate, cut, unit_price, (*first, multiple, *rests_on, rate, cut)),
-        *(multiple.whole, multiple.scale, rate.whole, multiple.scale * rate.scale * cut.whole, cut.whole),
+        *(line, multiple, rate, cut, unit_price, tuple(given for given in used if given is not None)),
+        *(multiple.whole * finer, scale, rate.whole, scale * rate.scale * cut.whole, cut.whole),
+        *(share, advance, limit),
+    )
+
+
+def _share(line: Line, facts: Facts, snapshot: Snapshot) -> Given | None:
+    """The learner's own share (2026 신설): a rate for cheap courses, then an amount by the course's fee."""
+    if not line.share or (line.share == "learner" and facts.learner is None):
+        return None
+    band = fee_band(facts.fee)
+    return snapshot.get("card.own_share", band) if band else snapshot.get("card.own_share_rate")
+
+
+def _limit(line: Line, facts: Facts, snapshot: Snapshot) -> Limit | None:
+    if not line.yearly or facts.yearly is None:
+        return None
+    return Limit(
+        snapshot.get("employer.premium_rate", premium_class(facts)),
+        snapshot.get("employer.yearly_limit_multiple", facts.size_class or ""),
+        snapshot.get("employer.yearly_limit_lowest"),
     )

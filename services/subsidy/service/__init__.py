@@ -1,6 +1,6 @@
 """Use cases of subsidy."""
 
 from services.subsidy.service.desk import Desk
-from services.subsidy.service.quoting import answer, identify, offered, price_lists, receipt
+from services.subsidy.service.quoting import answer, identify, offered, price_lists, receipt, stored, what_if
 
-__all__ = ["Desk", "answer", "identify", "offered", "price_lists", "receipt"]
+__all__ = ["Desk", "answer", "identify", "offered", "price_lists", "receipt", "stored", "what_if"]

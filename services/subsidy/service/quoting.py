@@ -21,6 +21,7 @@ from services.subsidy.domain import (
     Facts,
     Policy,
     Quote,
+    Snapshot,
     citations,
     from_json,
     identity,
@@ -29,6 +30,7 @@ from services.subsidy.domain import (
     size_of,
     to_json,
 )
+from services.subsidy.domain.what_if import Another, other_choices, other_days
 from services.subsidy.service.desk import Desk
 
 _QUOTES = uuid.UUID("3f0f5f0e-6f0c-5c5e-9d43-6a7f0c1f2b7d")
@@ -72,7 +74,7 @@ def _price_list(
     tx: Tx, policy: Policy, event: RecommendationUpdatedV1, today: date, quoted: dict[str, dict[str, Any]]
 ) -> list[Price]:
     """`quoted` gains the rows to store, by quote id."""
-    size = size_of(*_size_facts(event.company))
+    size = size_of(*_size_facts(event.company), policy.at(today))
     prices: dict[str, Price] = {}
     for offer in event.offers:
         facts = offered(event.company, offer, size, today)
@@ -133,6 +135,7 @@ def _row(tx: Tx, quote_id: str, quote: Quote, on: date, policy_version: str) -> 
         "course_id": None,
         "session_no": None,
         "applied_on": on,
+        "known_on": quote.snapshot.known_on,
         "policy_version": policy_version,
         "rules": RULES,
         "facts": to_json(quote.facts),
@@ -152,18 +155,43 @@ def identify(subject: str, on: date, policy_version: str) -> str:
     return f"{made[:8]}-{made[8:12]}-5{made[13:16]}-{variant}{made[17:20]}-{made[20:32]}"
 
 
-async def answer(tx: Tx, desk: Desk, facts: Facts, on: date) -> bytes:
-    """Prices stated facts and stores the quote; gives the receipt as JSON. Raises `NoPolicyYet`."""
-    quote = FORMULAS[RULES](facts, desk.policy.at(on))
-    quote_id = identify(identity(facts), on, desk.policy.version)
+async def answer(tx: Tx, desk: Desk, facts: Facts, snapshot: Snapshot) -> tuple[bytes, Quote]:
+    """Prices stated facts and stores the quote; gives the receipt as JSON, and the quote."""
+    quote = FORMULAS[RULES](facts, snapshot)
+    asked = identity(facts) + (f"|{snapshot.known_on}" if snapshot.known_on else "")
+    quote_id = identify(asked, snapshot.on, snapshot.version)
     await desk.keep(tx)
-    await store.keep_answer(tx.conn, _row(tx, quote_id, quote, on, desk.policy.version))
-    return render(quote, quote_id)
+    await store.keep_answer(tx.conn, _row(tx, quote_id, quote, snapshot.on, snapshot.version))
+    return render(quote, quote_id), quote
+
+
+def what_if(desk: Desk, quote: Quote) -> dict[str, Any]:
+    """What another day or another choice would change, by the policy as it is held now."""
+    known_on, days = quote.snapshot.known_on, desk.policy.dates
+    found = other_days(quote.facts, quote, days, lambda day: desk.policy.at(day, known_on))
+    return {
+        "dates": [_another(other) for other in found],
+        "choices": [_another(other) for other in other_choices(quote.facts, quote)],
+    }
+
+
+def _another(other: Another) -> dict[str, Any]:
+    quote = other.quote
+    money = {"cost": quote.cost, "support": quote.support, "self_pay": quote.self_pay, "advance": quote.advance}
+    beside = quote.terms.allowances if quote.terms else ()
+    monthly = [{"allowance": one.allowance.id, "per_month": one.given and one.given.whole} for one in beside]
+    told = {"applied_on": other.on, "choices": other.choices, "outcome": quote.outcome, **money, "allowances": monthly}
+    return {**told, "reasons": [reason.model_dump() for reason in quote.reasons], "ko": other.ko, "en": other.en}
+
+
+async def stored(conn: AsyncConnection, desk: Desk, row: RowMapping) -> Quote:
+    """A stored quote, worked out again from its own facts, policy and version of the rules."""
+    policy = await desk.edition(conn, row["policy_version"])
+    return FORMULAS[row["rules"]](from_json(row["facts"]), policy.at(row["applied_on"], row["known_on"]))
 
 
 async def receipt(conn: AsyncConnection, desk: Desk, row: RowMapping) -> bytes:
-    """The receipt of a stored quote, worked out again from its own facts, policy and version of the rules."""
-    policy = await desk.edition(conn, row["policy_version"])
-    quote = FORMULAS[row["rules"]](from_json(row["facts"]), policy.at(row["applied_on"]))
+    """The receipt of a stored quote, worked out again."""
+    quote = await stored(conn, desk, row)
     subject = {name: row[name] for name in ("company_id", "list_version", "course_id", "session_no")}
     return orjson.dumps(subject | {"issued_at": row["issued_at"]})[:-1] + b"," + render(quote, row["quote_id"])[1:]

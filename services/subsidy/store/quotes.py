@@ -19,6 +19,7 @@ quotes = Table(
     Column("course_id", Text),
     Column("session_no", Integer),
     Column("applied_on", Date, nullable=False),
+    Column("known_on", Date),
     Column("policy_version", Text, nullable=False),
     Column("rules", Integer, nullable=False),
     Column("facts", Json, nullable=False),
@@ -30,7 +31,7 @@ quotes = Table(
     Index("quotes_by_company", "company_id", "list_version"),
 )
 """`facts` are frozen as they were; with policy, date and version of the rules they give the receipt again.
-Without a company it was a question asked through the API."""
+Without a company it was a question asked through the API; with `known_on` one by what was known on that day."""
 
 lists = Table(
     "lists",

@@ -1,4 +1,7 @@
-"""learners, allowances and the day of knowledge of quotes"""
+"""the day of knowledge of quotes"""
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "2b6f0a6d1c11"
 down_revision = "182daef4484a"
@@ -7,8 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.add_column("quotes", sa.Column("known_on", sa.Date(), nullable=True))
 
 
 def downgrade() -> None:
-    pass
+    op.drop_column("quotes", "known_on")
