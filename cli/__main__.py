@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("overview", help="counts, outbox, lag and dead letters of every service")
 
+    cases = commands.add_parser("cases", help="check a table of subsidy cases (YAML, CSV, XLSX)")
+    cases.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    cases.add_argument("--policy", type=Path, metavar="FOLDER", help="policy files other than this deployment's")
+
     dead = commands.add_parser("dead-letters", help="events that could not be handled")
     dead.add_argument("service")
     dead.add_argument("--replay", metavar="EVENT_ID", help="handle this one again")
@@ -149,6 +153,10 @@ def main(arguments: list[str] | None = None) -> int:
             from cli import main_job
 
             return main_job.run(options.state, options.host, options.port, stay=not options.once)
+        if options.command == "cases":
+            from cli import cases
+
+            return cases.run(options.files, options.policy)
         if options.command == "partner-files":
             return _partner_files(options)
         return asyncio.run(_remote(options))

@@ -8,6 +8,8 @@ import yaml
 
 from services.subsidy.domain.parsing import PolicyInvalid, parse
 from services.subsidy.domain.policy import Policy
+from services.subsidy.domain.register import Register
+from services.subsidy.domain.register import parse as register_from
 
 FOLDER = Path(__file__).parent / "policy"
 
@@ -36,6 +38,12 @@ def policy() -> Policy:
 @lru_cache(maxsize=1)
 def documents() -> dict[str, Any]:
     return read(FOLDER)[1]
+
+
+@lru_cache(maxsize=1)
+def register() -> Register:
+    """The programmes of the plan. Raises `PolicyInvalid`."""
+    return register_from(_load(FOLDER / "register.yaml"))
 
 
 def read(folder: Path) -> tuple[str, dict[str, Any]]:

@@ -257,3 +257,75 @@ async def test_readiness_tells_whether_a_policy_is_in_force(kit: Kit, clock: Clo
     later = client_for(create_app(kit, another(begin_later)))
     assert (await later.get("/readyz")).json()["checks"]["policy"] is False
     assert (await client_for(create_app(kit)).get("/readyz")).json()["checks"]["policy"] is True
+
+
+async def test_a_learner_is_told_allowance_and_own_share(national: httpx.AsyncClient) -> None:
+    course = {"programme": "P14", "level": "advanced", "hours": 20, "fee": 300_000, "unit_price": 10_000, "months": 6}
+    course |= {"institution_region": "11680"}
+    learner = {"learner": {"status": "jobseeker", "age": 45}, "company": {}, "people": 1, "applied_on": "2026-07-01"}
+    answer = await national.post(QUOTES, json=learner | {"course": question()["course"] | course})
+    assert answer.status_code == 201, answer.text
+    found = answer.json()
+    assert (found["cost"], found["support"], found["self_pay"]) == (300_000, 234_000, 66_000)
+    assert [(payer["payer"], payer["won"]) for payer in found["payers"]] == [("moel", 234_000), ("learner", 66_000)]
+    (allowance,) = found["allowances"]
+    assert (allowance["per_month"], allowance["before"], allowance["change"]) == (300_000, 316_000, -16_000)
+    assert (allowance["total"], allowance["changed_on"]) == (1_800_000, "2026-07-01")
+    assert {step["step"] for step in allowance["steps"]} == {"allowance-place", "per-month", "months", "people"}
+    again = (await national.get(f"{QUOTES}/{found['quote_id']}")).json()
+    assert {name: again[name] for name in found} == found
+
+
+async def test_the_yearly_limit_of_a_firm_is_looked_at_where_its_payroll_is_stated(national: httpx.AsyncClient) -> None:
+    course = {"programme": "C0041T", "fee": 400_000, "hours": 40, "unit_price": 10_000}
+    firm = {"headcount": 50, "annual_payroll": 2_000_000_000, "support_used": 10_000_000}
+    found = await asked(national, people=40, course=course, company=firm)
+    assert (found["support"], found["self_pay"]) == (2_000_000, 14_000_000)
+    steps = {step["step"]: step for step in found["steps"]}
+    assert (steps["premium-rate"]["value"], steps["yearly-multiple"]["value"]) == ("0.0025", "2.40")
+    assert steps["yearly-left"]["value"] == 2_000_000
+    missing = await refused(national, course=course, company={"annual_payroll": 1})
+    assert missing["company.annual_payroll"]["code"] == "payroll-incomplete"
+
+
+async def test_what_was_known_on_a_day_gives_the_answer_of_that_day(national: httpx.AsyncClient) -> None:
+    course = {"programme": "P9", "mode": "remote", "level": "beginner", "hours": 8, "fee": 60_000, "unit_price": 5_000}
+    base = question(course=course, applied_on="2026-03-01")
+    before, after = [
+        (await national.post(QUOTES, json=base | {"known_on": day})).json() for day in ("2025-12-17", "2025-12-18")
+    ]
+    assert (before["self_pay"], before["known_on"]) == (6_000, "2025-12-17")
+    assert after["self_pay"] == 0
+    assert before["quote_id"] != after["quote_id"]
+    again = (await national.get(f"{QUOTES}/{before['quote_id']}")).json()
+    assert (again["self_pay"], again["known_on"]) == (6_000, "2025-12-17")
+
+
+async def test_what_another_day_would_change_comes_with_the_quote_or_later(national: httpx.AsyncClient) -> None:
+    course = {"programme": "P9", "mode": "remote", "level": "beginner", "hours": 8, "fee": 60_000, "unit_price": 5_000}
+    body = question(course=course, applied_on="2026-02-01")
+    plain = (await national.post(QUOTES, json=body)).json()
+    assert "what_if" not in plain
+    found = (await national.post(QUOTES, params={"what_if": True}, json=body)).json()
+    (march,) = found["what_if"]["dates"]
+    assert (march["applied_on"], march["self_pay"]) == ("2026-03-01", 0)
+    assert "자부담이 6,000원(10%)에서 0원이 됩니다" in march["ko"]
+    later = (await national.get(f"{QUOTES}/{found['quote_id']}/what-if")).json()
+    assert later == found["what_if"]
+    assert (await national.get(f"{QUOTES}/nothing/what-if")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "field"),
+    [
+        ("learner", {"status": "student"}, "learner.status"), ("learner", {"status": "worker", "age": -1}, "learner.age"),
+        ("learner", {"status": "worker", "age": 121}, "learner.age"), ("learner", {"age": 30}, "learner.status"),
+        ("known_on", "2026-13-01", "known_on"),
+    ],
+)  # fmt: skip
+async def test_a_learner_that_cannot_be_is_refused(
+    national: httpx.AsyncClient, part: str, value: Any, field: str
+) -> None:
+    answer = await national.post(QUOTES, json=question() | {part: value})
+    assert answer.status_code == 422
+    assert field in {error["field"] for error in answer.json()["errors"]}

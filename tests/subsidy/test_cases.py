@@ -1,80 +1,175 @@
 """The tables that an official can read: each row is one case with the won that it must give."""
 
-from datetime import date
+import csv
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
+import xlsxwriter
 import yaml
 
-from services.subsidy.domain import Facts, citations, place, price, render
+from cli import cases as command
+from services.subsidy.cases import ASKED, EXPECTED, Case, TableInvalid, check, read
 from services.subsidy.loading import policy
 
 FOLDER = Path(__file__).parent / "cases"
-COLUMNS = {
-    "name", "date", "programme", "mode", "level", "ai", "hours", "unit_price", "fee", "people", "size", "region",
-    "outcome", "cost", "support", "self_pay", "rules", "cites", "reasons",
-}  # fmt: skip
+TABLES = sorted(FOLDER.glob("*.yaml"))
+RULES = ("M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9", "M10", "M11", "M12")
 
 
 def rows() -> list[Any]:
-    found = []
-    for path in sorted(FOLDER.glob("*.yaml")):
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-        found += [pytest.param({**table["same"], **row}, id=f"{path.stem}: {row['name']}") for row in table["rows"]]
-    return found
+    return [pytest.param(case, id=f"{path.stem}: {case.name}") for path in TABLES for case in read(path)]
 
 
-def facts_of(row: dict[str, Any], day: date) -> Facts:
-    where = place(row["region"], day) if row["region"] else None
-    return Facts(
-        *(row["programme"], row["mode"], row["level"], row["ai"], row["hours"], row["fee"], row["unit_price"]),
-        *(row["people"], row["size"], "stated", where, where),
-    )
-
-
-@pytest.mark.parametrize("row", rows())
-def test_the_table_agrees(row: dict[str, Any]) -> None:
-    assert set(row) <= COLUMNS
-    quote = price(facts_of(row, row["date"]), policy().at(row["date"]))
-    outcome = row.get("outcome", "quoted")
-    assert quote.outcome == outcome
-    assert [reason.code for reason in quote.reasons] == row.get("reasons", [])
-    assert (quote.cost, quote.support, quote.self_pay) == (row.get("cost"), row.get("support"), row.get("self_pay"))
-    if outcome == "quoted":
-        assert list(quote.chosen.payable.line.rules if quote.chosen else ()) == row["rules"]
-        assert citations(quote)
-        assert set(row["cites"]) <= set(citations(quote))
-    else:
-        assert all(reason.ko and reason.en for reason in quote.reasons)
-
-
-@pytest.mark.parametrize("row", rows())
-def test_the_receipt_of_each_case_leads_to_its_total(row: dict[str, Any]) -> None:
-    quote = price(facts_of(row, row["date"]), policy().at(row["date"]))
-    receipt = orjson.loads(render(quote, "q1"))
-    money = {"cost": quote.cost, "support": quote.support, "self_pay": quote.self_pay}
-    assert {name: receipt[name] for name in ("outcome", *money)} == {"outcome": quote.outcome, **money}
-    values = {step["step"]: step["value"] for step in receipt["steps"]}
-    if quote.outcome != "quoted":
-        assert receipt["steps"] == []
-        assert receipt["reasons"]
+@pytest.mark.parametrize("case", rows())
+def test_the_table_agrees(case: Case) -> None:
+    result = check(case, policy())
+    assert result.differs == {}
+    if result.receipt is None:
         return
-    assert values["cost"] == quote.cost
-    assert values["support"] == quote.support
-    assert values["self-pay"] == values["cost"] - values["support"]
-    assert list(values)[-1] == "self-pay"
+    values = {step["step"]: step["value"] for step in result.receipt["steps"]}
+    if result.receipt["outcome"] == "quoted":
+        assert (values["cost"], values["support"]) == (result.receipt["cost"], result.receipt["support"])
+        assert values["self-pay"] == values["cost"] - values["support"], "the receipt leads to its total"
+        assert list(values)[-1] == "self-pay"
+    else:
+        assert values == {}
+        assert all(reason["ko"] and reason["en"] for reason in result.receipt["reasons"])
 
 
-def test_every_rule_has_its_boundary_days() -> None:
-    days = {(values.values[0]["programme"], values.values[0]["date"].isoformat()) for values in rows()}
+def test_every_rule_has_its_boundary_days_and_tiers() -> None:
+    asked = [case.asked for path in TABLES for case in read(path)]
+    days = {(row["programme"], row["date"].isoformat()) for row in asked}
     for programme, before, since in (
-        ("P1", "2025-12-31", "2026-01-01"),
-        ("P9", "2026-02-28", "2026-03-01"),
-        ("P10", "2025-12-31", "2026-01-01"),
-        ("P13", "2025-12-31", "2026-01-01"),
-        ("P14", "2026-06-30", "2026-07-01"),
-        ("P18", "2026-02-28", "2026-03-01"),
-    ):
+        ("P1", "2025-12-31", "2026-01-01"), ("P4", "2026-04-30", "2026-05-01"), ("P6", "2025-12-31", "2026-01-01"),
+        ("P9", "2026-02-28", "2026-03-01"), ("P10", "2025-12-31", "2026-01-01"), ("P11", "2026-02-28", "2026-03-01"),
+        ("P13", "2025-12-31", "2026-01-01"), ("P14", "2026-06-30", "2026-07-01"), ("P18", "2026-02-28", "2026-03-01"),
+    ):  # fmt: skip
         assert {(programme, before), (programme, since)} <= days
+    for programme, column in (("P10", "region"), ("P4", "institution_region"), ("P14", "institution_region")):
+        places = {row.get(column) for row in asked if row["programme"] == programme}
+        assert {"28710", "28720", "41800", "41820", "11680", "48123", "51820"} <= places
+
+
+def test_every_rule_of_the_plan_is_read_in_some_case() -> None:
+    read_by = set()
+    for path in TABLES:
+        for case in read(path):
+            receipt = check(case, policy()).receipt or {"steps": [], "allowances": [], "rules": []}
+            read_by |= set(receipt["rules"]) | {one["rule"] for one in receipt["allowances"]}
+            read_by |= {step.get("rule") for step in receipt["steps"]}
+            if case.asked["programme"] == "P11" and case.expected.get("reasons"):
+                read_by.add("M6")
+    assert set(RULES) <= read_by
+
+
+HEADER = {"name": "이름"} | {name: korean for name, (korean, _) in {**ASKED, **EXPECTED}.items()}
+ROW = {
+    "name": "창원, 시행일", "date": "2026-01-01", "programme": "P10", "mode": "집체", "level": "중급", "ai": "예",
+    "hours": "16", "unit_price": "10,000", "fee": "160,000원", "people": "1", "size": "우선지원", "region": "48123",
+    "support": "152,000", "self_pay": "8,000", "rules": "M5", "cites": "plan:IV-②-p.7; 국고금 관리법 제47조",
+}  # fmt: skip
+
+
+def as_csv(path: Path, *found: dict[str, str], encoding: str = "utf-8-sig", korean: bool = False) -> Path:
+    names = list(found[0])
+    with path.open("w", newline="", encoding=encoding) as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["이름" if korean and n == "name" else HEADER[n] if korean and n in HEADER else n for n in names]
+        )
+        writer.writerows([row.get(name, "") for name in names] for row in found)
+    return path
+
+
+@pytest.mark.parametrize(("encoding", "korean"), [("utf-8-sig", False), ("utf-8", True), ("cp949", True)])
+def test_a_csv_table_is_read_like_the_yaml_one(tmp_path: Path, encoding: str, korean: bool) -> None:
+    (case,) = read(as_csv(tmp_path / "t.csv", ROW, encoding=encoding, korean=korean))
+    assert (case.row, case.name) == (2, "창원, 시행일")
+    assert case.asked["mode"] == "onsite"
+    assert case.expected == {
+        "support": 152_000, "self_pay": 8_000, "rules": ["M5"], "cites": ["plan:IV-②-p.7", "국고금 관리법 제47조"],
+    }  # fmt: skip
+    assert check(case, policy()).differs == {}
+
+
+def test_all_our_tables_say_the_same_as_spreadsheets(tmp_path: Path) -> None:
+    for table in TABLES:
+        document = yaml.safe_load(table.read_text(encoding="utf-8"))
+        cases = [{**document["same"], **row} for row in document["rows"]]
+        names = list(dict.fromkeys(name for row in cases for name in row))
+        path = tmp_path / f"{table.stem}.xlsx"
+        with xlsxwriter.Workbook(path) as book:
+            sheet = book.add_worksheet()
+            sheet.write_row(0, 0, names)
+            for number, row in enumerate(cases, 1):
+                for column, name in enumerate(names):
+                    value = row.get(name)
+                    if isinstance(value, list):
+                        value = "; ".join(value)
+                    if isinstance(value, bool | str) or value is None or name in ("date", "known_on"):
+                        sheet.write_string(number, column, "" if value is None else str(value))
+                    else:
+                        sheet.write_number(number, column, value)
+        assert [case.asked for case in read(path)] == [case.asked for case in read(table)]
+        assert [
+            (case.name, check(case, policy()).differs) for case in read(path) if check(case, policy()).differs
+        ] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"date": "2026-02-30"}, "date"), ({"date": ""}, "date"), ({"fee": "많음"}, "fee"), ({"ai": "글쎄"}, "ai"),
+        ({"mode": "공중"}, "mode"), ({"people": "1.5"}, "people"), ({"moon": "1"}, "moon"),
+        ({"size": "아주 큼"}, "size"),
+        ({"support": "", "self_pay": "", "rules": ""}, "support"),
+    ],
+)  # fmt: skip
+def test_a_row_that_cannot_be_read_is_named_with_row_and_field(
+    tmp_path: Path, changes: dict[str, str], field: str
+) -> None:
+    with pytest.raises(TableInvalid) as caught:
+        read(as_csv(tmp_path / "t.csv", ROW | changes, ROW))
+    assert [(fault.row, fault.field) for fault in caught.value.faults] == [(2, field)] or field == "moon"
+    assert all(fault.ko and fault.en for fault in caught.value.faults)
+    assert any(fault.row == 2 and fault.field == field for fault in caught.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.yaml", b"rows: ["), ("t.yaml", b"- 1"), ("t.csv", b""), ("t.csv", b"\xff\xfe\xff"), ("t.xlsx", b"PK"),
+        ("t.txt", b""),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_is_an_error_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert command.run([tmp_path / name]) == command.UNREADABLE
+    assert "오류 / error" in capsys.readouterr().out
+
+
+def test_the_command_agrees_with_all_our_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.run(TABLES) == command.AGREED
+    shown = capsys.readouterr().out
+    assert shown.count("일치 agrees") == sum(len(read(path)) for path in TABLES)
+    assert "다름 differs" not in shown
+
+
+def test_the_command_shows_the_receipt_of_what_differs_and_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = as_csv(tmp_path / "t.csv", ROW, ROW | {"name": "틀린 기대", "self_pay": "0", "support": "160,000"})
+    assert command.run([wrong]) == command.DIFFERS
+    shown = capsys.readouterr().out
+    assert "2건 가운데 1건 일치, 1건 다름" in shown
+    assert "자부담 self_pay: 기대 expected 0, 계산 found 8,000" in shown
+    assert "지원율 rate: 0.95 rate  [plan:IV-②-p.7; plan:V-p.12, 2026-01-01]" in shown
+    assert "(해석 interpretation)" in shown
+
+
+def test_a_refusal_that_differs_is_told_with_its_reasons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.run([as_csv(tmp_path / "t.csv", ROW | {"region": ""})]) == command.DIFFERS
+    assert "지역을 알 수 없습니다" in capsys.readouterr().out

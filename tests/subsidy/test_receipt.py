@@ -122,6 +122,11 @@ def test_a_region_that_cannot_be_told_is_explained_for_each_place_anew() -> None
         assert code in shown["reasons"][0]["ko"]
 
 
+def test_an_unknown_place_is_not_taken_for_a_missing_one_that_was_seen_before() -> None:
+    assert [reason["code"] for reason in receipt(facts(workplace=None))["reasons"]] == ["region-missing"]
+    assert [reason["code"] for reason in receipt(facts(region="99999"))["reasons"]] == ["region-unknown"]
+
+
 def test_a_stored_edition_prices_as_it_did_after_the_policy_has_changed() -> None:
     case = facts()
     before = render(price(case, policy().at(DAY)), "q1")

@@ -60,7 +60,9 @@ def _before(given: Given) -> int | None:
 
 
 def total(one: Beside, facts: Facts) -> int | None:
-    """Won for all people and months; None where the amount or the months are not known."""
-    if one.given is None or facts.months is None:
+    """Won for all people and months, or once; None where the amount or the months are not known."""
+    if one.given is None or (facts.months is None and not one.allowance.once):
         return None
+    if facts.months is None or one.allowance.once:
+        return one.given.whole
     return one.given.whole * facts.months * facts.people

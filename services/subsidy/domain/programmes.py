@@ -13,12 +13,12 @@ from libs.contracts.diagnosis import Reason
 class Line(NamedTuple):
     """`needs` are the conditions, `multiple` the parameter of the cap, `rate` the parameter of the support rate.
 
-    `rate_by` is what the rate differs by: nothing, the place's two tiers, or training mode and size class;
-    `reading` is the interpretation by which the line has this rate, `replaces` the one by which another line does not
-    compete with it, if any. With `ceiling` the cap is an amount in won, named by `multiple`, whatever unit price and
-    hours are. `share` says when a learner's own share (자부담액) comes off before the rate: "always", or for a stated
-    "learner". `advance` is the parameter of what is paid first and refunded on completion; `yearly` lines end at the
-    firm's yearly limit. `payer` pays what the support leaves.
+    `rate_by` is what the rate differs by: nothing, the place's two tiers, or training mode and size class; `readings`
+    are what else the line rests on, such as the interpretation by which it has this rate; `replaces` is the one by
+    which another line does not compete with it. With `ceiling` the cap is an amount in won, named by `multiple`, and
+    neither unit price nor hours count. `share` says when a learner's own share (자부담액) comes off before the rate:
+    "always", or for a stated "learner". `advance` is the parameter of what is paid first and refunded on completion;
+    `yearly` lines end at the firm's yearly limit. `payer` pays what the support leaves.
     """
 
     id: str
@@ -29,7 +29,7 @@ class Line(NamedTuple):
     multiple: str
     rate: str
     rate_by: str = ""
-    reading: str = ""
+    readings: tuple[str, ...] = ()
     replaces: str = ""
     ceiling: bool = False
     share: str = ""
@@ -50,7 +50,7 @@ BEGINNER_ONLINE = Line(
 BEGINNER = Line(
     "beginner", ("M4",), "초급: 중소기업 노동자 AI 훈련", "Beginner: AI training of SME workers",
     ("employed", "sme", "ai", "beginner"), "P9.cap_multiple", "employer.support_rate", "mode-and-size",
-    "common.rate_table",
+    ("common.rate_table",),
 )  # fmt: skip
 INTERMEDIATE = Line(
     "intermediate", ("M5",),
@@ -64,7 +64,7 @@ EMPLOYER = Line(
 )  # fmt: skip
 CONSORTIUM = Line(
     "regional-consortium", ("M7",), "지역산업맞춤형 컨소시엄 AI 훈련", "Regional industry consortium, AI training",
-    ("employed", "size", "ai"), "P13.cap_multiple", "employer.support_rate", "mode-and-size", "common.rate_table",
+    ("employed", "size", "ai"), "P13.cap_multiple", "employer.support_rate", "mode-and-size", ("common.rate_table",),
 )  # fmt: skip
 TRANSITION = Line(
     "industrial-change", ("M8",), "산대특 AI 과정", "Industrial-change training, AI courses",
@@ -72,7 +72,8 @@ TRANSITION = Line(
 )  # fmt: skip
 JOINT_CENTRE = Line(
     "joint-centre", ("M10",), "AI 특화 공동훈련센터", "AI joint training centre",
-    ("employed", "sme", "ai"), "P18.cap_multiple", "employer.support_rate", "mode-and-size", "common.rate_table",
+    ("employed", "sme", "ai"), "P18.cap_multiple", "employer.support_rate", "mode-and-size",
+    ("P18.open_to", "common.rate_table"),
 )  # fmt: skip
 CAMPUS = Line(
     "kdt-ai-campus", ("M2",), "KDT AI 캠퍼스", "KDT AI Campus",
@@ -89,8 +90,8 @@ CREDIT = Line(
 
 
 class Allowance(NamedTuple):
-    """Money beside the fee (훈련생 지원금, 장비비): the amount's parameter, and for amounts per person and month the
-    one that says whose place sets the tier."""
+    """What comes beside the fee (훈련생 지원금, 장비비, 사업화자금, 가점): the amount's parameter, per person and month
+    unless `once`, and where it has tiers the parameter that says whose place sets them."""
 
     id: str
     rule: str
@@ -98,6 +99,7 @@ class Allowance(NamedTuple):
     en: str
     amount: str
     place: str = ""
+    once: bool = False
 
 
 CAMPUS_TRAINEE = Allowance(
@@ -108,7 +110,15 @@ TRANSITION_TRAINEE = Allowance(
     "trainee", "M9", "산대특 훈련생 지원금(1인, 월)", "Industrial-change training: allowance per trainee and month",
     "P14.trainee_allowance", "P14.allowance_place",
 )  # fmt: skip
-EQUIPMENT = Allowance("equipment", "M7", "장비비 우대 지원", "Equipment support", "P13.equipment_support")
+EQUIPMENT = Allowance("equipment", "M7", "장비비 우대 지원", "Equipment support", "P13.equipment_support", once=True)
+HACKATHON = Allowance(
+    "hackathon-bonus", "M12", "KDT 해커톤 수상자의 창업지원사업 신청 가점", "Bonus points of hackathon winners",
+    "P4.hackathon_bonus", once=True,
+)  # fmt: skip
+START_UP = (
+    Allowance("grant-lowest", "M11", "창업기업 사업화자금(최소)", "Grant, lowest", "P6.grant_lowest", once=True),
+    Allowance("grant-highest", "M11", "창업기업 사업화자금(최대)", "Grant, highest", "P6.grant_highest", once=True),
+)
 
 
 class Programme(NamedTuple):
@@ -140,7 +150,8 @@ PROGRAMMES: Mapping[str, Programme] = {
     "C0105": Programme((CREDIT,)),
     "P1": Programme((CARD_AI_BASICS,)),
     "P2": Programme((CREDIT,)),
-    "P4": Programme((CAMPUS,), allowances=(CAMPUS_TRAINEE,)),
+    "P4": Programme((CAMPUS,), allowances=(CAMPUS_TRAINEE, HACKATHON)),
+    "P6": Programme(allowances=START_UP),
     "P9": Programme((BEGINNER_ONLINE, BEGINNER, EMPLOYER)),
     "P10": Programme((INTERMEDIATE, EMPLOYER)),
     "P11": Programme(amounts=("P11.development_support", "P11.instructor_allowance", "P11.expert_allowance")),

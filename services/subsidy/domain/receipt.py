@@ -77,6 +77,8 @@ ALLOWANCE_PLACE = _kind(
     "allowance-place", "수당의 지역을 정하는 기준", "Whose place sets the tier of the allowance", "text"
 )
 OVERLAP_THREE = _kind("overlap", "수도권이면서 인구감소지역인 곳의 구간", "Tier of a place that is both", "tier3")
+OPEN_TO = _kind("open-to", "훈련을 받을 수 있는 기업", "Which firms may take part", "text")
+ONCE_AMOUNT = _kind("once", "한 번 지급하는 금액", "Amount, once", "won")
 PER_MONTH = _kind("per-month", "1인 월 지원금", "Allowance per person and month", "won/month")
 RATE = _kind("rate", "지원율", "Support rate", "rate")
 PEOPLE = _kind("people", "인원", "People", "people")
@@ -96,6 +98,7 @@ SELF_PAY = _kind("self-pay", "자부담(합계)", "Self-pay (total)", "won", "�
 
 _KIND_OF = {
     "common.sme": SME,
+    "P18.open_to": OPEN_TO,
     "common.rate_table": TABLE,
     "P10.replaces": REPLACES,
     "P10.rate_place": PLACE,
@@ -261,11 +264,14 @@ def _allowance(one: Beside, facts: Facts) -> str:
     names = _json({"allowance": kind.id, "ko": kind.ko, "en": kind.en, "rule": kind.rule})[1:-1]
     amount = one.given.whole if one.given else None
     change = amount - one.before if amount is not None and one.before is not None else None
-    won: dict[str, object] = {"per_month": amount, "months": facts.months, "people": facts.people}
+    per_month = None if kind.once else amount
+    won: dict[str, object] = {"per_month": per_month, "months": facts.months, "people": facts.people}
     won |= {"total": total(one, facts), "before": one.before, "change": change}
     won |= {"changed_on": one.given.dated.effective_on.isoformat() if one.given and one.before is not None else None}
     steps = [_given(_KIND_OF[given.parameter.id], given) for given in one.used]
-    if one.given is not None:
+    if one.given is not None and kind.once:
+        steps.append(_given(ONCE_AMOUNT, one.given))
+    elif one.given is not None:
         steps.append(_given(PER_MONTH, one.given))
         steps += [_step(MONTHS, str(facts.months), _COURSE)] if facts.months is not None else []
         steps.append(_step(PEOPLE, str(facts.people), _REQUEST))

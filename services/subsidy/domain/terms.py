@@ -86,8 +86,9 @@ def kind_of(facts: Facts) -> tuple[object, ...]:
         band = fee_band(facts.fee) if facts.programme in _SHARED else None
         more = (learner, band, facts.yearly and premium_class(facts))
     return (
-        facts.programme, facts.mode, facts.level, facts.ai, facts.unit_price is None, facts.size_class,
-        facts.size_basis, workplace and workplace.tier, institution and institution.tier, more,
+        facts.programme, facts.mode, facts.level, facts.ai, facts.unit_price is None,
+        facts.size_class, facts.size_basis, more,
+        workplace and (workplace.tier or workplace), institution and (institution.tier or institution),
     )  # fmt: skip
 
 
@@ -164,12 +165,24 @@ def _try(line: Line, facts: Facts, snapshot: Snapshot) -> Payable | Refused:
     found = [CONDITIONS[need](facts, snapshot) for need in line.needs]
     reasons = tuple(reason for reason in found if reason is not None)
     if reasons:
+        reasons += _early(line, snapshot)
         return Refused(line, "unpriced" if all(map(is_gap, reasons)) else "ineligible", reasons)
     try:
         return _pay(line, facts, snapshot)
     except PolicyError as error:
         outcome = "ineligible" if isinstance(error, NotInForce) else "unpriced"
         return Refused(line, outcome, (reason_of(error),))
+
+
+def _early(line: Line, snapshot: Snapshot) -> tuple[Reason, ...]:
+    """Of a line that is refused anyway: that its rule is not in force yet is a reason too."""
+    try:
+        snapshot.get(line.multiple)
+    except NotInForce as error:
+        return (reason_of(error),)
+    except PolicyError:
+        pass
+    return ()
 
 
 def _pay(line: Line, facts: Facts, snapshot: Snapshot) -> Payable:
@@ -180,7 +193,7 @@ def _pay(line: Line, facts: Facts, snapshot: Snapshot) -> Payable:
     if line.advance:
         advance = snapshot.get(line.advance)
     rests_on = [snapshot.get("common.sme")] if "sme" in line.needs else []
-    rests_on += [snapshot.get(name) for name in (line.reading, line.replaces) if name]
+    rests_on += [snapshot.get(name) for name in (*line.readings, line.replaces) if name]
     rate_key, rate_name = "", line.rate
     if line.rate_by == "mode-and-size":
         rate_name, rate_key = f"{line.rate}_{facts.mode}", facts.size_class or ""

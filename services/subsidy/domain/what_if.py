@@ -1,6 +1,6 @@
 """What another day or another choice would change (반사실): the same case priced again, the differences in words."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -28,31 +28,28 @@ def other_days(facts: Facts, now: Quote, days: Sequence[date], snapshot_on: Snap
     changes. `days` are those on which some rule changes."""
     on = now.snapshot.on
     found = []
-    began = max((day for day in days if day <= on), default=None)
-    if began is not None:
-        found += list(_differing(facts, now, began - timedelta(days=1), snapshot_on, before=True))
+    began = max((day for day in days if day <= on), default=on)
+    before = _on(facts, began - timedelta(days=1), snapshot_on)
+    if before is not None and _answer(before) != _answer(now):
+        ko, en = _was(before, now)
+        found.append(Another(before.snapshot.on, {}, before, ko, en))
     last = now
     for day in sorted(day for day in days if day > on):
-        for other in _differing(facts, last, day, snapshot_on):
-            found.append(other)
-            last = other.quote
+        quote = _on(facts, day, snapshot_on)
+        if quote is not None and _answer(quote) != _answer(last):
+            ko, en = _told(last, quote)
+            found.append(
+                Another(day, {}, quote, f"{day} 이후에 신청하면 {ko}.", f"Applying from {day} on: {en}.")
+            )  # fmt: skip
+            last = quote
     return found
 
 
-def _differing(
-    facts: Facts, than: Quote, day: date, snapshot_on: SnapshotOn, before: bool = False
-) -> Iterator[Another]:
+def _on(facts: Facts, day: date, snapshot_on: SnapshotOn) -> Quote | None:
     try:
-        quote = price(moved(facts, day), snapshot_on(day))
+        return price(moved(facts, day), snapshot_on(day))
     except NoPolicyYet:
-        return
-    if _answer(quote) != _answer(than):
-        ko, en = _told(than, quote)
-        when_ko, when_en = (
-            (f"{day}까지 신청했다면", f"Applying until {day}:") if before
-            else (f"{day} 이후에 신청하면", f"Applying from {day} on:")
-        )  # fmt: skip
-        yield Another(day, {}, quote, f"{when_ko} {ko}", f"{when_en} {en}")
+        return None
 
 
 _CHOICES: dict[str, tuple[str, str, dict[Any, tuple[str, str]]]] = {
@@ -70,8 +67,18 @@ _CHOICES: dict[str, tuple[str, str, dict[Any, tuple[str, str]]]] = {
 """What a company can choose or become, with its words."""
 
 
-def other_choices(facts: Facts, now: Quote) -> list[Another]:
-    """The fewest changes (one, else two) after which there is a price where there was none, or a lower self-pay."""
+def other_choices(facts: Facts, now: Quote, days: Sequence[date], snapshot_on: SnapshotOn) -> list[Another]:
+    """The fewest changes (one, else two) after which there is a price where there was none, or a lower self-pay; where
+    nothing helps on the day itself, on the first later day on which something does."""
+    found = _choices_on(facts, now, now.snapshot)
+    for day in sorted(day for day in days if day > now.snapshot.on):
+        if found or now.outcome == "quoted":
+            break
+        found = _choices_on(moved(facts, day), now, snapshot_on(day))
+    return found
+
+
+def _choices_on(facts: Facts, now: Quote, snapshot: Snapshot) -> list[Another]:
     single = [
         (field, value)
         for field, (_, _, values) in _CHOICES.items()
@@ -79,17 +86,17 @@ def other_choices(facts: Facts, now: Quote) -> list[Another]:
         if getattr(facts, field) != value
     ]
     for many in (1, 2):
-        tried = [_chosen(facts, now, dict(picked), many) for picked in combinations(single, many)]
+        tried = [_chosen(facts, now, snapshot, dict(picked), many) for picked in combinations(single, many)]
         found = [other for other in tried if other is not None]
         if found or now.outcome == "quoted":
             return sorted(found, key=lambda other: (other.quote.self_pay or 0, list(other.choices)))
     return []
 
 
-def _chosen(facts: Facts, now: Quote, choices: dict[str, Any], many: int) -> Another | None:
+def _chosen(facts: Facts, now: Quote, snapshot: Snapshot, choices: dict[str, Any], many: int) -> Another | None:
     if len(choices) < many:
         return None  # two values of one field are no pair
-    quote = price(facts._replace(**choices), now.snapshot)
+    quote = price(facts._replace(**choices), snapshot)
     if quote.outcome != "quoted" or quote.self_pay is None:
         return None
     if now.self_pay is not None and quote.self_pay >= now.self_pay:
@@ -100,8 +107,10 @@ def _chosen(facts: Facts, now: Quote, choices: dict[str, Any], many: int) -> Ano
         ko_words.append(f"{ko_field} {values[value][0]}")
         en_words.append(f"{en_field} {values[value][1]}")
     ko, en = _told(now, quote)
-    said_ko, said_en = f"{', '.join(ko_words)}이면 {ko}", f"With {', '.join(en_words)}: {en}"
-    return Another(now.snapshot.on, choices, quote, said_ko, said_en)
+    day = snapshot.on
+    later_ko, later_en = ("", "") if day == now.snapshot.on else (f"{day} 이후 ", f", from {day} on")
+    said_ko, said_en = f"{later_ko}{', '.join(ko_words)}이면 {ko}.", f"With {', '.join(en_words)}{later_en}: {en}."
+    return Another(day, choices, quote, said_ko, said_en)
 
 
 def _answer(quote: Quote) -> tuple[object, ...]:
@@ -135,6 +144,26 @@ def _told(before: Quote, after: Quote) -> tuple[str, str]:
     return "; ".join(ko) or "선납금이 바뀝니다", "; ".join(en) or "the advance changes"
 
 
+def _was(before: Quote, now: Quote) -> tuple[str, str]:
+    """What it was until the rules changed, in one sentence of each language."""
+    day = before.snapshot.on
+    ko, en = [], []
+    if before.outcome == "quoted" and before.self_pay != now.self_pay:
+        ko.append(f"자부담이 {_share(before)}이었습니다")
+        en.append(f"the self-pay was {_share(before, 'won')}")
+    elif before.outcome != now.outcome:
+        ko.append("가격이 없었습니다")
+        en.append("there was no price")
+    for name, (old, _) in _monthly(before, now).items():
+        ko.append(f"{name[0]}이 {_won(old)}이었습니다")
+        en.append(f"{name[1]} was {_won(old, 'won')}")
+    said_ko, said_en = (
+        "; ".join(ko) or "선납금이나 사유가 달랐습니다",
+        "; ".join(en) or "the advance or the reasons differed",
+    )
+    return f"{day}까지는 {said_ko}.", f"Until {day} {said_en}."
+
+
 def _monthly(before: Quote, after: Quote) -> dict[tuple[str, str], tuple[int | None, int | None]]:
     old, new = _amounts(before), _amounts(after)
     return {names: (old.get(names), won) for names, won in new.items() if old.get(names) != won}
@@ -145,7 +174,7 @@ def _share(quote: Quote, unit: str = "원") -> str:
     amount = f"{quote.self_pay:,}{unit if unit == '원' else ' ' + unit}"
     if not quote.cost or not quote.self_pay:
         return amount
-    return f"{amount}({quote.self_pay * 100 / quote.cost:.3g}%)"
+    return f"{amount}{'' if unit == '원' else ' '}({quote.self_pay * 100 / quote.cost:.3g}%)"
 
 
 def _won(amount: int | None, unit: str = "원") -> str:

@@ -168,11 +168,13 @@ async def answer(tx: Tx, desk: Desk, facts: Facts, snapshot: Snapshot) -> tuple[
 def what_if(desk: Desk, quote: Quote) -> dict[str, Any]:
     """What another day or another choice would change, by the policy as it is held now."""
     known_on, days = quote.snapshot.known_on, desk.policy.dates
-    found = other_days(quote.facts, quote, days, lambda day: desk.policy.at(day, known_on))
-    return {
-        "dates": [_another(other) for other in found],
-        "choices": [_another(other) for other in other_choices(quote.facts, quote)],
-    }
+
+    def snapshot_on(day: date) -> Snapshot:
+        return desk.policy.at(day, known_on)
+
+    dates = other_days(quote.facts, quote, days, snapshot_on)
+    choices = other_choices(quote.facts, quote, days, snapshot_on)
+    return {"dates": [_another(other) for other in dates], "choices": [_another(other) for other in choices]}
 
 
 def _another(other: Another) -> dict[str, Any]:
