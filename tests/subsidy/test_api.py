@@ -318,8 +318,9 @@ async def test_what_another_day_would_change_comes_with_the_quote_or_later(natio
 @pytest.mark.parametrize(
     ("part", "value", "field"),
     [
-        ("learner", {"status": "student"}, "learner.status"), ("learner", {"status": "worker", "age": -1}, "learner.age"),
-        ("learner", {"status": "worker", "age": 121}, "learner.age"), ("learner", {"age": 30}, "learner.status"),
+        ("learner", {"status": "student"}, "learner.status"), ("learner", {"age": 30}, "learner.status"),
+        ("learner", {"status": "worker", "age": -1}, "learner.age"),
+        ("learner", {"status": "worker", "age": 121}, "learner.age"),
         ("known_on", "2026-13-01", "known_on"),
     ],
 )  # fmt: skip

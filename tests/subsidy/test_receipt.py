@@ -1,14 +1,25 @@
 """The receipt: the order of computation, every source, every interpretation; and that it can be worked out again."""
 
-import uuid
 from datetime import date
 from typing import Any
 
 import orjson
 
-from services.subsidy.domain import FORMULAS, RULES, Facts, identity, parse, place, price, render, size_of
+from services.subsidy.domain import (
+    FORMULAS,
+    RULES,
+    Facts,
+    Learner,
+    Yearly,
+    identity,
+    parse,
+    place,
+    price,
+    render,
+    size_of,
+)
 from services.subsidy.loading import documents, policy
-from services.subsidy.service.quoting import _QUOTES, identify
+from services.subsidy.service.quoting import identify
 
 DAY = date(2026, 11, 23)
 NOW = policy().at(DAY)
@@ -177,14 +188,18 @@ def test_any_other_fact_is_another_question() -> None:
     others: list[dict[str, Any]] = [
         {"programme": "P9"}, {"mode": "remote"}, {"level": "beginner"}, {"ai": False}, {"hours": 17}, {"fee": None},
         {"unit_price": 1}, {"people": 2}, {"size_class": None}, {"size_basis": "headcount"}, {"workplace": other_place},
-        {"workplace": None}, {"institution": other_place}, {"programme": "P10'|onsite"},
+        {"workplace": None}, {"institution": other_place}, {"programme": "P10'|onsite"}, {"months": 3},
+        {"learner": Learner("worker")}, {"learner": Learner("worker", 30)}, {"yearly": Yearly(1, 1)},
     ]  # fmt: skip
-    asked = [identity(facts(**changes)) for changes in ({}, *others)]
+    asked = [identity(price(facts(**changes), NOW)) for changes in ({}, *others)]
     assert len(set(asked)) == len(asked)
-    assert identity(facts()) == identity(facts())
+    assert identity(price(facts(), NOW)) == identity(price(facts(), policy().at(DAY)))
 
 
-def test_a_quote_id_is_a_uuid5() -> None:
-    for number in range(50):
-        made = identify(f"k1|{number}|과정|1", DAY, "v1")
-        assert made == str(uuid.uuid5(_QUOTES, f"k1|{number}|과정|1|2026-11-23|v1"))
+def test_a_quote_id_is_the_same_for_the_same_question_only() -> None:
+    asked = [("k1|1|과정|1", DAY, "v1"), ("k1|2|과정|1", DAY, "v1"), ("k1|1|과정|1", date(2026, 1, 1), "v1")]
+    asked.append(("k1|1|과정|1", DAY, "v2"))
+    made = [identify(*each) for each in asked]
+    assert len(set(made)) == len(made)
+    assert made == [identify(*each) for each in asked]
+    assert all(len(name) == 32 and set(name) <= set("0123456789abcdef") for name in made)

@@ -13,7 +13,7 @@ from libs.reference import ksic, regions
 from libs.reference.errors import CodeError, shown
 from libs.reference.regions.resolve import normalise
 from services.subsidy.domain import PROGRAMMES, Facts, Learner, Snapshot, Yearly, place, size_of
-from services.subsidy.domain.facts import MAX_AGE, MAX_HEADCOUNT, MAX_HOURS, MAX_MONTHS, MAX_PEOPLE, MAX_WON
+from services.subsidy.domain.facts import MAX_AGE, MAX_HEADCOUNT, MAX_HOURS, MAX_MONTHS, MAX_PEOPLE, MAX_WON, in_range
 
 Whole = Annotated[int, Field(strict=True)]
 """Neither "1,000" nor true is a number here."""
@@ -77,30 +77,39 @@ class QuoteIn(_In):
 
 
 def facts_of(body: QuoteIn, snapshot: Snapshot) -> Facts:
-    """The question as the rules take it; call `errors` before."""
-    company, course, learner = body.company, body.course, body.learner
-    size_class, basis = size_of(
-        company.size_class, company.headcount, company.ksic_version, company.ksic_code, snapshot
-    )  # fmt: skip
+    """The question as the rules take it, right or wrong."""
+    company, course, learner, on = body.company, body.course, body.learner, body.applied_on
+    size_class, basis = company.size_class, "stated"
+    if size_class is None:
+        told = (company.headcount, company.ksic_version, company.ksic_code)
+        size_class, basis = size_of(None, *told, snapshot)  # type: ignore[assignment]
     yearly = None
     if company.annual_payroll is not None and company.headcount is not None:
         yearly = Yearly(company.annual_payroll, company.headcount, company.support_used or 0)
     return Facts(
-        programme=course.programme,
-        mode=course.mode,
-        level=course.level,
-        ai=course.ai,
-        hours=course.hours,
-        fee=course.fee,
-        unit_price=course.unit_price,
-        people=body.people,
-        size_class=size_class,
-        size_basis=basis,
-        workplace=place(company.region_code, body.applied_on) if company.region_code else None,
-        institution=place(course.institution_region, body.applied_on) if course.institution_region else None,
-        learner=Learner(learner.status, learner.age) if learner else None,
-        months=course.months,
-        yearly=yearly,
+        *(course.programme, course.mode, course.level, course.ai, course.hours, course.fee, course.unit_price),
+        *(body.people, size_class, basis),
+        place(company.region_code, on) if company.region_code else None,
+        place(course.institution_region, on) if course.institution_region else None,
+        Learner(learner.status, learner.age) if learner else None,
+        course.months,
+        yearly,
+    )
+
+
+def plain(body: QuoteIn, facts: Facts) -> bool:
+    """Whether there is certainly nothing wrong, seen at a glance; most questions are plain."""
+    company, workplace, institution = body.company, facts.workplace, facts.institution
+    return (
+        facts.programme in PROGRAMMES
+        and in_range(facts)
+        and (workplace is None or workplace.code == workplace.now)
+        and (institution is None or institution.code == institution.now)
+        and (body.course.capacity is None or facts.people <= body.course.capacity <= MAX_PEOPLE)
+        and (company.headcount is None or 0 <= company.headcount <= MAX_HEADCOUNT)
+        and (company.ksic_code is None or _industry(company.ksic_version, company.ksic_code) is None)
+        and company.annual_payroll is None
+        and company.support_used is None
     )
 
 
@@ -121,7 +130,7 @@ def errors(body: QuoteIn) -> list[FieldError]:
         _number("people", body.people, 1, MAX_PEOPLE),
         _programme(course.programme),
         _capacity(body.people, course.capacity),
-        _industry(company),
+        _industry(company.ksic_version, company.ksic_code),
         _region("company.region_code", company.region_code, body.applied_on),
         _region("course.institution_region", course.institution_region, body.applied_on),
     ]
@@ -162,17 +171,18 @@ def _payroll(company: CompanyIn) -> FieldError | None:
     return FieldError("company.annual_payroll", "payroll-incomplete", ko, en)
 
 
-def _industry(company: CompanyIn) -> FieldError | None:
+@lru_cache(maxsize=4096)
+def _industry(version: str | None, code: str | None) -> FieldError | None:
     """An industry that cannot be read would silently leave the size class unknown."""
-    if company.ksic_code is None:
+    if code is None:
         return None
-    if company.ksic_version is None:
+    if version is None:
         ko, en = "업종코드의 차수(10 또는 11)를 함께 적어 주세요.", "State the revision of the code, 10 or 11."
         return FieldError("company.ksic_version", "missing", ko, en)
     try:
-        ksic.parse(company.ksic_code, ksic.parse_version(company.ksic_version))
+        ksic.parse(code, ksic.parse_version(version))
     except CodeError as error:
-        return FieldError("company.ksic_code", error.code, error.ko, error.en, company.ksic_code)
+        return FieldError("company.ksic_code", error.code, error.ko, error.en, code)
     return None
 
 

@@ -11,7 +11,7 @@ from libs.common.security import Caller, requires
 from libs.common.web import ReadConn, WriteTx
 from services.subsidy import service, store
 from services.subsidy.api.desk import Desk, no_policy
-from services.subsidy.api.question import QuoteIn, errors, facts_of
+from services.subsidy.api.question import QuoteIn, errors, facts_of, plain
 from services.subsidy.api.receipt import Answer, StoredReceipt, WhatIf
 from services.subsidy.domain import NoPolicyYet
 
@@ -37,13 +37,14 @@ async def ask(
     what_if: Annotated[bool, Query(description="also what another day or another choice would change")] = False,
 ) -> Response:
     """The receipt for stated facts. The same question under the same policy has the same quote id."""
-    if wrong := errors(body):
-        raise invalid(wrong)
     try:
         snapshot = desk.policy.at(body.applied_on, body.known_on)
-        receipt, quote = await service.answer(tx, desk, facts_of(body, snapshot), snapshot)
     except NoPolicyYet as error:
-        raise no_policy(error) from error
+        raise (invalid(wrong) if (wrong := errors(body)) else no_policy(error)) from error
+    facts = facts_of(body, snapshot)
+    if not plain(body, facts) and (wrong := errors(body)):
+        raise invalid(wrong)
+    receipt, quote = await service.answer(tx, desk, facts, snapshot)
     if what_if:
         receipt = receipt[:-1] + b',"what_if":' + orjson.dumps(service.what_if(desk, quote)) + b"}"
     return Response(receipt, 201, media_type="application/json")

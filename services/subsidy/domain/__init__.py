@@ -6,7 +6,6 @@ from services.subsidy.domain.facts import (
     Place,
     Yearly,
     from_json,
-    identity,
     moved,
     place,
     size_of,
@@ -14,7 +13,7 @@ from services.subsidy.domain.facts import (
 )
 from services.subsidy.domain.parsing import PolicyInvalid, parse
 from services.subsidy.domain.policy import Dated, NoPolicyYet, Parameter, Policy, PolicyError, Snapshot
-from services.subsidy.domain.pricing import Quote, price
+from services.subsidy.domain.pricing import Quote, identity, price
 from services.subsidy.domain.programmes import PROGRAMMES
 from services.subsidy.domain.receipt import citations, render
 

@@ -164,19 +164,6 @@ def _possible(payroll: int, headcount: int, used: int) -> bool:
     return 0 <= payroll <= MAX_WON * 1000 and 0 < headcount <= MAX_HEADCOUNT and 0 <= used <= MAX_WON
 
 
-def identity(facts: Facts) -> str:
-    """A text that is the same for the same facts only."""
-    return (
-        f"{facts.programme!r}|{facts.mode}|{facts.level}|{facts.ai}|{facts.hours}|{facts.fee}|{facts.unit_price}|"
-        f"{facts.people}|{facts.size_class}|{facts.size_basis}|{_settled(facts.workplace)}|{_settled(facts.institution)}"
-        f"|{facts.learner and tuple(facts.learner)}|{facts.months}|{facts.yearly and tuple(facts.yearly)}"
-    )
-
-
-def _settled(place: Place | None) -> str:
-    return "" if place is None else f"{place.code!r}:{place.now}:{place.tier}"
-
-
 def to_json(facts: Facts) -> dict[str, Any]:
     """As it is stored; `from_json` gives the same facts again, whatever the reference tables say by then."""
     document = facts._asdict()

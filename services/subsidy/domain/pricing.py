@@ -89,6 +89,18 @@ def price(facts: Facts, snapshot: Snapshot) -> Quote:
     return Quote("quoted", facts, snapshot, terms, cost, best.support, cost - best.support, best, others, (), ahead)
 
 
+def identity(quote: Quote) -> str:
+    """A text that is the same for the same facts only; kind, numbers and places are all that a quote depends on."""
+    facts, terms, known_on = quote.facts, quote.terms, quote.snapshot.known_on
+    if terms is None or known_on is not None:
+        return f"{facts}|{known_on}"
+    there, seat = facts.workplace, facts.institution
+    return (
+        f"{terms.kind}|{facts.hours}|{facts.fee}|{facts.unit_price}|{facts.people}|{facts.months}|{facts.yearly}|"
+        f"{there and there.code!r}|{seat and seat.code!r}"
+    )
+
+
 def work_out(payable: Payable, facts: Facts, hours: int, fee: int) -> Amounts:
     """One line's support in won: plan:IV-①-p.4 (M1), plan:IV-②-p.7 (M3, M4, M5), 사업주훈련 for the rest."""
     given, stated, share = payable.unit_price, facts.unit_price, payable.share

@@ -5,6 +5,7 @@ numbers by one formatting of bytes.
 """
 
 import json
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
@@ -123,9 +124,9 @@ def citations(quote: Quote) -> tuple[str, ...]:
 
 
 def render(quote: Quote, quote_id: str) -> bytes:
-    """The receipt as a JSON document; `quote_id` is a UUID."""
+    """The receipt as a JSON document; `quote_id` holds nothing that JSON would escape."""
     chosen, facts, terms = quote.chosen, quote.facts, quote.terms
-    name, day = quote_id.encode(), quote.snapshot.on.isoformat().encode()
+    name, day = quote_id.encode(), _day(quote.snapshot.on)
     beside = _allowances(terms, facts) if terms is not None and terms.allowances else b""
     if chosen is None or terms is None:
         return _unpaid(quote) % (name, day, beside, _where(facts.workplace), _where(facts.institution), _more(facts))
@@ -143,6 +144,11 @@ def render(quote: Quote, quote_id: str) -> bytes:
         *(cost, self_pay, _others(quote.others, cost or 0, terms), beside, facts.hours, facts.fee),
         *(_int(facts.unit_price), facts.people, _where(facts.workplace), _where(facts.institution), _more(facts)),
     )
+
+
+@lru_cache(maxsize=1024)
+def _day(on: date) -> bytes:
+    return on.isoformat().encode()
 
 
 def _cap(chosen: Amounts, facts: Facts, scale: int) -> tuple[object, ...]:

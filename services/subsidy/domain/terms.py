@@ -61,7 +61,7 @@ class Refused(NamedTuple):
 class Terms:
     """`actual` is the rule that support ends at the actual fee, `fee` the fee of courses that state none, if the policy
     knows it, and `one` the rule against stacking where several lines pay. `reasons` say why no line pays.
-    `written` is the refused lines as the receipt shows them.
+    `written` is the refused lines as the receipt shows them, `kind` the text of the kind.
     """
 
     actual: Given
@@ -73,6 +73,7 @@ class Terms:
     reasons: tuple[Reason, ...] = ()
     allowances: tuple[Beside, ...] = ()
     written: bytes = b""
+    kind: str = ""
 
 
 _SHARED = {name for name, programme in PROGRAMMES.items() if any(line.share for line in programme.lines)}
@@ -98,6 +99,7 @@ def settle(facts: Facts, snapshot: Snapshot) -> Terms:
     known: Terms | None = snapshot.kept.get(kind)
     if known is None:
         known = _settle(facts, snapshot)
+        known.kind = repr(kind)
         if not any(place is not None and place.problem for place in (facts.workplace, facts.institution)):
             snapshot.kept[kind] = known  # a problem names its place, so it belongs to that place alone
     return known

@@ -1,9 +1,8 @@
 """Price a company's list, answer a question, give a receipt again."""
 
-import hashlib
-import uuid
 from collections.abc import Iterable
 from datetime import date
+from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -32,8 +31,6 @@ from services.subsidy.domain import (
 )
 from services.subsidy.domain.what_if import Another, other_choices, other_days
 from services.subsidy.service.desk import Desk
-
-_QUOTES = uuid.UUID("3f0f5f0e-6f0c-5c5e-9d43-6a7f0c1f2b7d")
 
 
 async def price_lists(tx: Tx, desk: Desk, seen: Iterable[RecommendationUpdatedV1]) -> None:
@@ -148,18 +145,14 @@ def _row(tx: Tx, quote_id: str, quote: Quote, on: date, policy_version: str) -> 
 
 
 def identify(subject: str, on: date, policy_version: str) -> str:
-    """The same question under the same policy has the same id: a UUID5, put together without the slow UUID object."""
-    name = _QUOTES.bytes + f"{subject}|{on}|{policy_version}".encode()
-    made = hashlib.sha1(name, usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(made[16], 16) & 3]
-    return f"{made[:8]}-{made[8:12]}-5{made[13:16]}-{variant}{made[17:20]}-{made[20:32]}"
+    """The same question under the same policy has the same id, 32 hexadecimal digits."""
+    return blake2b(f"{subject}|{on.isoformat()}|{policy_version}".encode(), digest_size=16).hexdigest()
 
 
 async def answer(tx: Tx, desk: Desk, facts: Facts, snapshot: Snapshot) -> tuple[bytes, Quote]:
     """Prices stated facts and stores the quote; gives the receipt as JSON, and the quote."""
     quote = FORMULAS[RULES](facts, snapshot)
-    asked = identity(facts) + (f"|{snapshot.known_on}" if snapshot.known_on else "")
-    quote_id = identify(asked, snapshot.on, snapshot.version)
+    quote_id = identify(identity(quote), snapshot.on, snapshot.version)
     await desk.keep(tx)
     await store.keep_answer(tx.conn, _row(tx, quote_id, quote, snapshot.on, snapshot.version))
     return render(quote, quote_id), quote
