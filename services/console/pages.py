@@ -158,9 +158,12 @@ async def company(request: Request, session: SignedIn, company: str) -> Response
 @router.get("/quotes/{quote_id}")
 async def receipt(request: Request, session: SignedIn, quote_id: str) -> Response:
     console = _console(request)
-    found = await console.backend.get(shapes.Quote, "v1", "quotes", quote_id)
+    found, what_if = await asyncio.gather(
+        console.backend.get(shapes.Quote, "v1", "quotes", quote_id),
+        console.backend.get(shapes.WhatIf, "v1", "quotes", quote_id, "what-if"),
+    )
     status = 404 if found.trouble and found.trouble.kind == "missing" else 200
-    return console.pages.page("missing" if status == 404 else "quote", session, status, quote=found)
+    return console.pages.page("missing" if status == 404 else "quote", session, status, quote=found, what_if=what_if)
 
 
 @router.get("/events")

@@ -182,6 +182,38 @@ class Inputs(BaseModel):
     size_class: str | None = None
 
 
+class Payer(BaseModel):
+    ko: str
+    en: str
+    won: int
+
+
+class Allowance(BaseModel):
+    """Money beside the fee; `change` is negative where it went down."""
+
+    ko: str
+    en: str
+    per_month: int | None = None
+    months: int | None = None
+    total: int | None = None
+    before: int | None = None
+    change: int | None = None
+    changed_on: date | None = None
+    reasons: list[Reason] = []
+
+
+class Another(BaseModel):
+    """What another day or another choice would change."""
+
+    ko: str
+    en: str
+
+
+class WhatIf(BaseModel):
+    dates: list[Another] = []
+    choices: list[Another] = []
+
+
 class Quote(BaseModel):
     quote_id: str
     outcome: str
@@ -191,6 +223,9 @@ class Quote(BaseModel):
     cost: int | None = None
     support: int | None = None
     self_pay: int | None = None
+    advance: int = 0
+    payers: list[Payer] = []
+    allowances: list[Allowance] = []
     inputs: Inputs = Inputs()
     steps: list[Step] = []
     others: list[Line] = []

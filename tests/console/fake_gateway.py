@@ -216,6 +216,17 @@ def documents() -> dict[str, Any]:
             | {"self_pay": None, "reasons": [reason("not-remote", "온라인 과정이 아닙니다.", "Not an online course.")]},
         ],
         "reasons": [],
+        "advance": 16000,
+        "payers": [
+            {"payer": "moel", "ko": "고용노동부", "en": "Ministry of Employment and Labor", "won": 152000},
+            {"payer": "company", "ko": "기업", "en": "Company", "won": 8000},
+        ],
+        "allowances": [
+            {"allowance": "trainee", "ko": "훈련생 지원금(1인, 월)", "en": "Allowance", "per_month": 300000}
+            | {"months": 6, "total": 1800000, "before": 316000, "change": -16000, "changed_on": "2026-07-01", "reasons": []},
+            {"allowance": "equipment", "ko": "장비비 우대 지원", "en": "Equipment", "per_month": None, "total": None}
+            | {"reasons": [reason("equipment-support-unset", "아직 정해진 값이 없습니다.", "Not set yet.")]},
+        ],
         "inputs": {"people": 1, "mode": "onsite", "level": "intermediate", "fee": 160000, "hours": None},
     }
     empty = {"service": "x", "status": "open", "count": 0, "items": []}
@@ -234,6 +245,10 @@ def documents() -> dict[str, Any]:
         "/v1/assessments/c1": assessment,
         "/v1/recommendations/c1": recommendation,
         "/v1/quotes/q1": quote,
+        "/v1/quotes/q1/what-if": {
+            "dates": [{"ko": "2026-03-01 이후에 신청하면 자부담이 0원이 됩니다.", "en": "From then on: 0 won."}],
+            "choices": [{"ko": EVIL, "en": "With mode blended"}],
+        },
         **letters,
     }
 

@@ -28,7 +28,8 @@ async def test_lists_are_priced_once_and_receipts_given_again_on_postgresql(make
     facts = Facts("C0041T", "onsite", "beginner", False, 10, 99_999, 9_000, 3, "priority", "stated", None, None)
     for _ in range(2):
         async with kit.db.transaction() as tx:
-            answered = orjson.loads(await service.answer(tx, desk, facts, events[0].applied_on))
+            receipt, _ = await service.answer(tx, desk, facts, desk.policy.at(events[0].applied_on))
+            answered = orjson.loads(receipt)
     async with kit.db.reading() as conn:
         for quote_id in (events[0].prices[0].quote_id, events[0].prices[1].quote_id, answered["quote_id"]):
             row = await store.quote(conn, quote_id)
