@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 Scalar = int | Decimal | str
+_MAX_DAYS = 4096
 
 
 class PolicyError(LookupError):
@@ -186,7 +187,8 @@ class Policy:
     label: str
     digest: str
     parameters: Mapping[str, Parameter]
-    _periods: dict[tuple[int, date | None], InForce] = field(default_factory=dict, compare=False, repr=False)
+    _periods: dict[int, InForce] = field(default_factory=dict, compare=False, repr=False)
+    _days: dict[tuple[date, date | None], InForce] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def version(self) -> str:
@@ -199,6 +201,14 @@ class Policy:
 
     def at(self, on: date, known_on: date | None = None) -> Snapshot:
         """The policy on `on`, if `known_on` is given by what was known on that day. Raises `NoPolicyYet`."""
+        known = self._days.get((on, known_on))
+        if known is None:
+            if len(self._days) > _MAX_DAYS:
+                self._days.clear()
+            known = self._days[on, known_on] = self._in_force(on, known_on)
+        return Snapshot(on, self.version, known)
+
+    def _in_force(self, on: date, known_on: date | None) -> InForce:
         period = bisect_right(self.dates, on)
         if not period:
             first = self.dates[0]
@@ -207,12 +217,11 @@ class Policy:
                 f"{on}에 적용할 정책이 없습니다. 이 시스템의 정책은 {first}부터 있습니다.",
                 f"No policy is held for {on}; the policy here begins on {first}.",
             )
-        in_force = self._periods.get((period, known_on))
-        if in_force is None:
-            in_force = self._settle(self.dates[period - 1], known_on)
-            if known_on is None:
-                self._periods[period, known_on] = in_force
-        return Snapshot(on, self.version, in_force)
+        if known_on is not None:
+            return self._settle(self.dates[period - 1], known_on)
+        if period not in self._periods:
+            self._periods[period] = self._settle(self.dates[period - 1], None)
+        return self._periods[period]
 
     def _settle(self, since: date, known_on: date | None) -> InForce:
         given: dict[tuple[str, str], Given] = {}

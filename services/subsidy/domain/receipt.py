@@ -1,13 +1,15 @@
 """The receipt (산출 내역서): every factor in order of computation, as JSON.
 
-A receipt is made for each price, so what is the same for all quotes of one kind is written once, and joined with the
-numbers by one formatting of bytes.
+A receipt is made for each price, so what is the same for all quotes of one kind is written once, and joined with what
+differs.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from operator import itemgetter
 
 from services.subsidy.domain.allowances import Beside, total
 from services.subsidy.domain.facts import Facts, Place
@@ -125,25 +127,42 @@ def citations(quote: Quote) -> tuple[str, ...]:
 
 def render(quote: Quote, quote_id: str) -> bytes:
     """The receipt as a JSON document; `quote_id` holds nothing that JSON would escape."""
-    chosen, facts, terms = quote.chosen, quote.facts, quote.terms
-    name, day = quote_id.encode(), _day(quote.snapshot.on)
-    beside = _allowances(terms, facts) if terms is not None and terms.allowances else b""
-    if chosen is None or terms is None:
-        return _unpaid(quote) % (name, day, beside, _where(facts.workplace), _where(facts.institution), _more(facts))
-    payable, cost, support, self_pay = chosen.payable, quote.cost, chosen.support, quote.self_pay
-    if not payable.written:
-        payable.written = _write(payable, facts, quote.snapshot, terms)
-    scale = payable.multiple_scale
-    return payable.written % (
-        *(name, day, cost, support, self_pay, quote.advance, support, self_pay, facts.fee),
-        *_cap(chosen, facts, scale),
-        *(facts.people, _won(chosen.exact, scale * payable.rate.scale)),
-        *(() if payable.limit is None else _yearly(chosen, facts)),
-        support,
-        *(() if payable.advance is None else (quote.advance,)),
-        *(cost, self_pay, _others(quote.others, cost or 0, terms), beside, facts.hours, facts.fee),
-        *(_int(facts.unit_price), facts.people, _where(facts.workplace), _where(facts.institution), _more(facts)),
-    )
+    chosen, facts, terms, cost = quote.chosen, quote.facts, quote.terms, quote.cost
+    values = {
+        "id": quote_id.encode(),
+        "day": _day(quote.snapshot.on),
+        "beside": _allowances(terms, facts) if terms is not None and terms.allowances else b"",
+        "workplace": _where(facts.workplace),
+        "institution": _where(facts.institution),
+        "more": _more(facts),
+    }
+    fee, hours = facts.fee, facts.hours
+    if chosen is None or terms is None or cost is None or fee is None or hours is None:
+        return _unpaid(quote).fill(values)
+    payable, scale = chosen.payable, chosen.payable.multiple_scale
+    values["cost"] = b"%d" % cost
+    values["support"] = b"%d" % chosen.support
+    values["self-pay"] = b"%d" % (cost - chosen.support)
+    values["advance"] = b"%d" % quote.advance
+    values["fee"] = b"%d" % fee
+    values["hours"] = b"%d" % hours
+    values["people"] = b"%d" % facts.people
+    values["unit-price"] = unit_price = b"%d" % chosen.unit_price
+    values["stated"] = b"null" if facts.unit_price is None else unit_price
+    values["cap"] = _won(chosen.cap, scale)
+    values["eligible"] = _won(chosen.eligible, scale)
+    values["exact"] = _won(chosen.exact, scale * payable.rate.scale)
+    values["others"] = _others(quote.others, cost, terms)
+    if payable.share is not None:
+        values["own"] = _won(chosen.own, scale)
+    if chosen.limit is not None and facts.yearly is not None:
+        values["payroll"] = b"%d" % facts.yearly.payroll
+        values["used"] = b"%d" % facts.yearly.used
+        values["left"] = b"%d" % chosen.limit
+    written: Written | None = payable.written
+    if written is None:
+        written = payable.written = _write(payable, facts, quote.snapshot, terms)
+    return written.fill(values)
 
 
 @lru_cache(maxsize=1024)
@@ -151,26 +170,28 @@ def _day(on: date) -> bytes:
     return on.isoformat().encode()
 
 
-def _cap(chosen: Amounts, facts: Facts, scale: int) -> tuple[object, ...]:
-    """The numbers of the steps up to the eligible fee, and of a learner's own share."""
-    eligible = _won(chosen.eligible, scale)
-    if chosen.payable.line.ceiling:
-        return (eligible,)
-    known = (chosen.unit_price, facts.hours, _won(chosen.cap, scale), eligible)
-    return known if chosen.payable.share is None else (*known, _won(chosen.own, scale))
+class Written:
+    """A receipt of one kind: constant text with named places for what differs from receipt to receipt."""
+
+    __slots__ = ("_names", "_parts")
+
+    def __init__(self, text: str) -> None:
+        """`text` holds the places as `_at` makes them."""
+        parts = text.split(_MARK)
+        self._parts = [part.encode() if number % 2 == 0 else b"" for number, part in enumerate(parts)]
+        self._names = itemgetter(*parts[1::2])
+
+    def fill(self, values: Mapping[str, bytes]) -> bytes:
+        parts = self._parts.copy()
+        parts[1::2] = self._names(values)
+        return b"".join(parts)
 
 
-def _yearly(chosen: Amounts, facts: Facts) -> tuple[object, ...]:
-    assert facts.yearly is not None
-    return facts.yearly.payroll, facts.yearly.used, chosen.limit
+_MARK = "\0"
 
 
-_TEXT, _NUMBER = "\0s", "\0d"
-"""Marks of what differs from receipt to receipt, while a template is put together."""
-
-
-def _template(text: str) -> bytes:
-    return text.replace("%", "%%").replace("\0", "%").encode()
+def _at(name: str) -> str:
+    return f"{_MARK}{name}{_MARK}"
 
 
 _PAYERS = {
@@ -180,22 +201,22 @@ _PAYERS = {
 }
 
 
-def _write(payable: Payable, facts: Facts, snapshot: Snapshot, terms: Terms) -> bytes:
-    """The receipt of a line that pays, with places for the numbers."""
+def _write(payable: Payable, facts: Facts, snapshot: Snapshot, terms: Terms) -> Written:
+    """The receipt of a line that pays."""
     line = payable.line
     steps = ",".join(_steps(payable, facts, terms.one))
-    payers = ",".join(f'{{{_PAYERS[payer]},"won":{_NUMBER}}}' for payer in ("moel", line.payer))
-    money = f'"cost":{_NUMBER},"support":{_NUMBER},"self_pay":{_NUMBER},"advance":{_NUMBER},"payers":[{payers}]'
+    payers = f'{{{_PAYERS["moel"]},"won":{_at("support")}}},{{{_PAYERS[line.payer]},"won":{_at("self-pay")}}}'
+    money = f'"cost":{_at("cost")},"support":{_at("support")},"self_pay":{_at("self-pay")},"advance":{_at("advance")}'
     names = f'"line":"{line.id}","rules":{_json(line.rules)}'
-    numbers = f'"hours":{_NUMBER},"fee":{_NUMBER},"unit_price":{_TEXT},"people":{_NUMBER}'
-    return _template(
-        f'{_head("quoted", snapshot, facts)},{money},{names},"steps":[{steps}],"others":[{_TEXT}],'
-        f'"allowances":[{_TEXT}],"reasons":[],'
-        f'"inputs":{{{_kind_of(facts)},{numbers},"workplace":{_TEXT},"institution":{_TEXT},{_TEXT}}}}}'
+    numbers = f'"hours":{_at("hours")},"fee":{_at("fee")},"unit_price":{_at("stated")},"people":{_at("people")}'
+    return Written(
+        f'{_head("quoted", snapshot, facts)},{money},"payers":[{payers}],{names},"steps":[{steps}],'
+        f'"others":[{_at("others")}],"allowances":[{_at("beside")}],"reasons":[],'
+        f'"inputs":{{{_kind_of(facts)},{numbers},{_PLACES}}}}}'
     )
 
 
-def _unpaid(quote: Quote) -> bytes:
+def _unpaid(quote: Quote) -> Written:
     """A receipt without a line: the course is free, or there is no price and the reasons say why."""
     facts, terms = quote.facts, quote.terms
     steps = _free(facts, terms) if terms and quote.outcome == "quoted" else []
@@ -203,17 +224,20 @@ def _unpaid(quote: Quote) -> bytes:
     refused = ",".join(map(_refused, terms.refused)) if terms else ""
     reasons = ",".join(reason.model_dump_json() for reason in quote.reasons)
     numbers = {"hours": facts.hours, "fee": facts.fee, "unit_price": facts.unit_price, "people": facts.people}
-    return _template(
+    return Written(
         f'{_head(quote.outcome, quote.snapshot, facts)},{money},"advance":0,"payers":[],"line":null,"rules":[],'
-        f'"steps":[{",".join(steps)}],"others":[{refused}],"allowances":[{_TEXT}],"reasons":[{reasons}],'
-        f'"inputs":{{{_kind_of(facts)},{_json(numbers)[1:-1]},"workplace":{_TEXT},"institution":{_TEXT},{_TEXT}}}}}'
+        f'"steps":[{",".join(steps)}],"others":[{refused}],"allowances":[{_at("beside")}],"reasons":[{reasons}],'
+        f'"inputs":{{{_kind_of(facts)},{_json(numbers)[1:-1]},{_PLACES}}}}}'
     )
+
+
+_PLACES = f'"workplace":{_at("workplace")},"institution":{_at("institution")},{_at("more")}'
 
 
 def _head(outcome: str, snapshot: Snapshot, facts: Facts) -> str:
     known_on = snapshot.known_on and snapshot.known_on.isoformat()
     return (
-        f'{{"quote_id":"{_TEXT}","outcome":"{outcome}","applied_on":"{_TEXT}","known_on":{_json(known_on)},'
+        f'{{"quote_id":"{_at("id")}","outcome":"{outcome}","applied_on":"{_at("day")}","known_on":{_json(known_on)},'
         f'"policy_version":"{snapshot.version}","programme":{_json(facts.programme)}'
     )
 
@@ -225,39 +249,39 @@ def _kind_of(facts: Facts) -> str:
 
 def _steps(payable: Payable, facts: Facts, one: Given | None) -> list[str]:
     """In order of computation, with places for the numbers."""
-    steps = [_step(FEE, _NUMBER, _COURSE)]
+    steps = [_step(FEE, _at("fee"), _COURSE)]
     if payable.line.ceiling:
         steps.append(_given(CEILING, payable.multiple))
     else:
         steps += [
-            _step(UNIT_PRICE, _NUMBER, _by(payable.unit_price) if payable.unit_price else _COURSE),
-            _step(HOURS, _NUMBER, _COURSE),
+            _step(UNIT_PRICE, _at("unit-price"), _by(payable.unit_price) if payable.unit_price else _COURSE),
+            _step(HOURS, _at("hours"), _COURSE),
             _given(MULTIPLE, payable.multiple),
-            _step(CAP, _TEXT, _DERIVED),
+            _step(CAP, _at("cap"), _DERIVED),
         ]
-    steps.append(_step(ELIGIBLE, _TEXT, _DERIVED))
+    steps.append(_step(ELIGIBLE, _at("eligible"), _DERIVED))
     if payable.share is not None:
         steps.append(_given(OWN_RATE if payable.share.parameter.unit == "rate" else OWN_AMOUNT, payable.share))
-        steps.append(_step(OWN, _TEXT, _DERIVED))
+        steps.append(_step(OWN, _at("own"), _DERIVED))
     if facts.size_class is not None and {"sme", "size"}.intersection(payable.line.needs):
         steps.append(_step(SIZE, _json(facts.size_class), _SIZE_SOURCE[facts.size_basis]))
     steps += [_given(_KIND_OF[g.parameter.id], g) for g in payable.used if g.parameter.id in _KIND_OF]
     steps += [
         _given(RATE, payable.rate),
-        _step(PEOPLE, _NUMBER, _REQUEST),
-        _step(EXACT, _TEXT, _DERIVED),
+        _step(PEOPLE, _at("people"), _REQUEST),
+        _step(EXACT, _at("exact"), _DERIVED),
         _given(CUT, payable.cut),
     ]
     if payable.limit is not None:
-        steps += [_step(PAYROLL, _NUMBER, _REQUEST), _given(PREMIUM, payable.limit.premium)]
+        steps += [_step(PAYROLL, _at("payroll"), _REQUEST), _given(PREMIUM, payable.limit.premium)]
         steps += [_given(LIMIT_MULTIPLE, payable.limit.multiple), _given(LIMIT_LEAST, payable.limit.least)]
-        steps += [_step(LIMIT_USED, _NUMBER, _REQUEST), _step(LIMIT_LEFT, _NUMBER, _DERIVED)]
-    steps.append(_step(SUPPORT, _NUMBER, _DERIVED))
+        steps += [_step(LIMIT_USED, _at("used"), _REQUEST), _step(LIMIT_LEFT, _at("left"), _DERIVED)]
+    steps.append(_step(SUPPORT, _at("support"), _DERIVED))
     if payable.advance is not None:
-        steps += [_given(ADVANCE_RATE, payable.advance), _step(ADVANCE, _NUMBER, _DERIVED)]
+        steps += [_given(ADVANCE_RATE, payable.advance), _step(ADVANCE, _at("advance"), _DERIVED)]
     if one is not None:
         steps.append(_given(ONE, one))
-    return [*steps, _step(COST, _NUMBER, _DERIVED), _step(SELF_PAY, _NUMBER, _DERIVED)]
+    return [*steps, _step(COST, _at("cost"), _DERIVED), _step(SELF_PAY, _at("self-pay"), _DERIVED)]
 
 
 def _allowances(terms: Terms, facts: Facts) -> bytes:
@@ -320,24 +344,24 @@ def _won(amount: int, scale: int) -> bytes:
     return b"%d" % whole if not rest else f'"{(Decimal(amount) / scale).normalize():f}"'.encode()
 
 
-def _int(value: int | None) -> bytes:
-    return b"null" if value is None else b"%d" % value
-
-
 def _others(others: tuple[Amounts, ...], cost: int, terms: Terms) -> bytes:
     """The lines not chosen: first those that would pay less, then those that refuse."""
     if terms.refused and not terms.written:
         terms.written = ",".join(map(_refused, terms.refused)).encode()
     if not others:
         return terms.written
-    made = [_named(other.payable.line) % (other.support, cost - other.support) for other in others]
+    made = [_not_chosen(other, cost) for other in others]
     return b",".join([*made, terms.written] if terms.written else made)
 
 
+def _not_chosen(other: Amounts, cost: int) -> bytes:
+    money = b',"outcome":"not-chosen","support":%d,"self_pay":%d,"reasons":[]}' % (other.support, cost - other.support)
+    return _line_start(other.payable.line) + money
+
+
 @lru_cache(maxsize=64)
-def _named(line: Line) -> bytes:
-    money = f'"outcome":"not-chosen","support":{_NUMBER},"self_pay":{_NUMBER}'
-    return _template(f'{{{_line(line)},{money},"reasons":[]}}')
+def _line_start(line: Line) -> bytes:
+    return f"{{{_line(line)}".encode()
 
 
 def _line(line: Line) -> str:

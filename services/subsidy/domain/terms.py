@@ -5,7 +5,7 @@ kind and period, so that many quotes share them.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from libs.contracts.diagnosis import Reason
 from services.subsidy.domain.allowances import Beside, beside
@@ -29,7 +29,7 @@ class Payable:
 
     `unit_price` is the parameter that gives the unit price where the course states none. The whole numbers are those
     of the formula, `divisor` their scales times the cut. `share` is the learner's own share, an amount or a rate.
-    `written` is the receipt with places for its numbers, kept here by the receipt.
+    `written` is the receipt with places for its numbers, kept here by `receipt`.
     """
 
     line: Line
@@ -46,7 +46,7 @@ class Payable:
     share: Given | None = None
     advance: Given | None = None
     limit: Limit | None = None
-    written: bytes = b""
+    written: Any = None
 
 
 class Refused(NamedTuple):
