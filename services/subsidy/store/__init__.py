@@ -1,6 +1,7 @@
 """Tables and queries of subsidy, one module per thing that is kept."""
 
 from libs.common.tables import kit_tables
+from services.subsidy.store import ledger
 from services.subsidy.store.base import metadata
 from services.subsidy.store.editions import keep_policy, policies, policy
 from services.subsidy.store.quotes import counts, keep_answer, lists, priced, quote, quotes, write
@@ -11,6 +12,7 @@ __all__ = [
     "counts",
     "keep_answer",
     "keep_policy",
+    "ledger",
     "lists",
     "metadata",
     "policies",

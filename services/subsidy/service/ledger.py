@@ -1,0 +1,376 @@
+"""Reserve, confirm, settle, release, claw back: places and money of a programme's year, never more than granted.
+
+Whoever changes a programme's year first locks its quotas, so all of this happens one after another per programme and
+year. The waiting list is strict: nobody is overtaken, not even by a request that would fit.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.db import Tx
+from libs.common.problems import Problem, not_found
+from libs.contracts.subsidy import ReservationChangedV1
+from services.subsidy.domain.ledger import HOLDING, MEASURES, Amounts, Held, NoSuchStep, after, settled, short
+from services.subsidy.store import ledger as store
+
+DAYS = 14
+"""Days until an unconfirmed reservation expires, where the request does not say."""
+CUT = 10
+"""Won below this are not paid (국고금 관리법 제47조)."""
+NOTHING = Amounts(0, 0, 0)
+_AT_ONCE = 100
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be reserved: a stored quote for a company or a learner (pseudonym)."""
+
+    quote_id: str
+    company_id: str | None
+    learner: str | None
+    programme: str
+    year: int
+    people: int
+    won: int
+    days: int = DAYS
+    wait: bool = False
+
+
+class Move(NamedTuple):
+    """One step of a reservation; `amount` is the completers or the won that it is about."""
+
+    step: str
+    status: str
+    actor: str
+    reason: str | None = None
+    amount: int | None = None
+
+
+@dataclass(frozen=True)
+class Year:
+    """A programme's year while its quotas are locked."""
+
+    programme: str
+    year: int
+    quotas: Mapping[str, str]
+
+
+async def grant(
+    tx: Tx, programme: str, year: int, measure: str, amount: int, reason: str, actor: str
+) -> None:  # fmt: skip
+    """Sets what a quota grants; waiting requests that fit now are reserved. Raises `Problem` below what is taken."""
+    there = await _lock(tx, programme, year)
+    if measure not in there.quotas:
+        quota = {"quota_id": f"{programme}:{year}:{measure}", "programme": programme, "year": year, "measure": measure}
+        await store.add_quota(tx.conn, quota)
+        there = await _lock(tx, programme, year)
+    held = (await _held(tx, there))[measure]
+    if amount < held.taken:
+        raise Problem(
+            409,
+            "quota-below-taken",
+            ko=f"이미 {held.taken:,}이(가) 쓰여 {amount:,}(으)로 줄일 수 없습니다.",
+            en=f"{held.taken:,} are taken already; the quota cannot be lowered to {amount:,}.",
+            granted=held.granted,
+            taken=held.taken,
+        )
+    if amount != held.granted:
+        change = {measure: amount - held.granted}
+        await _write(tx, there, Move("grant", "", actor, reason), {}, None, granted=change)
+    await _promote(tx, there, actor)
+
+
+async def reserve(tx: Tx, wish: Wish, actor: str) -> Row:
+    """Takes the places and the money, or waits. Raises `Problem` where there is no quota or nothing is left."""
+    there = await _lock(tx, wish.programme, wish.year)
+    if not there.quotas:
+        raise Problem(
+            422,
+            "quota-unset",
+            ko=f"{wish.programme} 사업의 {wish.year}년 정원과 예산이 정해지지 않았습니다. "
+            "사업을 맡은 기관이 정해야 합니다(PUT /v1/quotas).",
+            en=f"No quota is set for {wish.programme} in {wish.year}: "
+            "the agency in charge must set it (PUT /v1/quotas).",
+        )
+    await _expire(tx, there, "system")
+    row = {
+        "reservation_id": tx.new_id(),
+        "quote_id": wish.quote_id,
+        "company_id": wish.company_id,
+        "learner": wish.learner,
+        "programme": wish.programme,
+        "year": wish.year,
+        "status": "waiting",
+        "firms": 0,
+        "people": 0,
+        "won": 0,
+        "asked_people": wish.people,
+        "asked_won": wish.won,
+        "days": wish.days,
+        "expires_at": None,
+        "version": 0,
+        "client": actor,
+        "made_at": tx.now,
+        "changed_at": tx.now,
+    }
+    wanted, held = await _wanted(tx, row), await _held(tx, there)
+    lacking = short(wanted, held)
+    queue = await store.waiting(tx.conn, wish.programme, wish.year, 1)
+    if (lacking or queue) and not wish.wait:
+        raise _exhausted(lacking, wanted, held, bool(queue))
+    await store.add_reservation(tx.conn, row)
+    if lacking or queue:
+        await _step(tx, row, Move("ask", "waiting", actor), {})
+    else:
+        await _take(tx, there, row, wanted, "reserve", actor)
+    return await _again(tx, row)
+
+
+async def confirm(tx: Tx, reservation_id: str, actor: str, reason: str | None = None) -> Row:
+    """The training begins (훈련 개시): the reservation no longer expires."""
+    row, there = await _locked(tx, reservation_id)
+    await _expire(tx, there, "system")
+    row = await _again(tx, row)
+    if row["status"] != "confirmed":
+        await _step(tx, row, Move("confirm", _after(row, "confirm"), actor, reason), {"expires_at": None})
+    return await _again(tx, row)
+
+
+async def settle(tx: Tx, reservation_id: str, completed: int, actor: str, reason: str | None = None) -> Row:
+    """Pays for those who completed (정산); what was held for the others goes back."""
+    row, there = await _locked(tx, reservation_id)
+    if row["status"] == "settled" and row["people"] == completed:
+        return row
+    status = _after(row, "settle")
+    try:
+        kept = settled(Amounts(row["firms"], row["people"], row["won"]), completed, CUT)
+    except ValueError as error:
+        raise Problem(
+            422,
+            "completers-out-of-range",
+            ko=f"수료 인원 {completed:,}명은 예약 인원 {row['people']:,}명 안이어야 합니다.",
+            en=f"{completed:,} completers; must lie within the {row['people']:,} people reserved.",
+        ) from error
+    await _give_back(tx, there, row, Move("settle", status, actor, reason, completed), kept)
+    return await _again(tx, row)
+
+
+async def release(tx: Tx, reservation_id: str, reason: str, actor: str) -> Row:
+    """Gives everything back (취소)."""
+    row, there = await _locked(tx, reservation_id)
+    if row["status"] != "released":
+        await _give_back(tx, there, row, Move("release", _after(row, "release"), actor, reason), NOTHING)
+    return await _again(tx, row)
+
+
+async def claw_back(tx: Tx, reservation_id: str, won: int, reason: str, actor: str) -> Row:
+    """Takes paid money back (환수), in whole or in part; people and firm keep their places."""
+    row, there = await _locked(tx, reservation_id)
+    status = _after(row, "claw-back")
+    if not 0 < won <= row["won"]:
+        raise Problem(
+            422,
+            "claw-back-out-of-range",
+            ko=f"환수 금액 {won:,}원은 지급한 {row['won']:,}원 안이어야 합니다.",
+            en=f"{won:,} won; must lie within the {row['won']:,} won that were paid.",
+        )
+    kept = Amounts(row["firms"], row["people"], row["won"] - won)
+    status = status if kept.won else "clawed-back"
+    await _give_back(tx, there, row, Move("claw-back", status, actor, reason, won), kept)
+    return await _again(tx, row)
+
+
+async def expire_overdue(tx: Tx, actor: str = "system") -> int:
+    """Reservations that nobody confirmed in time go, and those who wait move up."""
+    gone = 0
+    for programme, year in await store.due_programmes(tx.conn, tx.now):
+        gone += await _expire(tx, await _lock(tx, programme, year), actor)
+    return gone
+
+
+async def _lock(tx: Tx, programme: str, year: int) -> Year:
+    return Year(programme, year, await store.lock_quotas(tx.conn, programme, year))
+
+
+async def _locked(tx: Tx, reservation_id: str) -> tuple[Row, Year]:
+    """The reservation as it is once its programme's year is locked."""
+    row = await store.reservation(tx.conn, reservation_id)
+    if row is None:
+        raise not_found("예약", "Reservation")
+    there = await _lock(tx, row["programme"], row["year"])
+    return await _again(tx, row), there
+
+
+async def _again(tx: Tx, row: Row) -> Row:
+    found = await store.reservation(tx.conn, row["reservation_id"])
+    assert found is not None
+    return found
+
+
+def _after(row: Row, step: str) -> str:
+    try:
+        return after(row["status"], step)
+    except NoSuchStep as error:
+        possible = ", ".join(error.possible) or "없음/none"
+        raise Problem(
+            409,
+            "step-not-possible",
+            ko=f"지금 상태({error.status})에서는 {step} 을(를) 할 수 없습니다. 할 수 있는 것: {possible}",
+            en=f"{step} is not possible in status {error.status}; possible: {possible}.",
+            status_now=error.status,
+            possible=list(error.possible),
+        ) from None
+
+
+def _exhausted(lacking: str | None, wanted: Amounts, held: Mapping[str, Held], queue: bool) -> Problem:
+    if lacking is None:
+        return Problem(
+            409,
+            "others-wait",
+            ko="먼저 기다리는 신청이 있습니다. wait: true로 대기 신청을 할 수 있습니다.",
+            en="Others wait already; ask with wait: true to join the waiting list.",
+        )
+    quota, asked = held[lacking], getattr(wanted, lacking)
+    names = {"people": ("정원", "people"), "firms": ("기업 수", "firms"), "won": ("예산", "won")}
+    ko, en = names[lacking]
+    return Problem(
+        409,
+        "quota-exhausted",
+        ko=f"{ko}이(가) 모자랍니다: 필요 {asked:,}, 남음 {quota.left:,} (전체 {quota.granted:,}). "
+        "wait: true로 대기 신청을 할 수 있습니다.",
+        en=f"Too little is left of {en}: {asked:,} needed, {quota.left:,} left of {quota.granted:,}. "
+        "With wait: true the request joins the waiting list.",
+        measure=lacking,
+        granted=quota.granted,
+        taken=quota.taken,
+        left=quota.left,
+        waiting=queue,
+    )
+
+
+async def _wanted(tx: Tx, row: Row) -> Amounts:
+    """What the reservation takes; its company's first in the programme's year takes the firm's place."""
+    firm = row["company_id"] is not None and await store.other_of_company(tx.conn, row, HOLDING) is None
+    return Amounts(int(firm), row["asked_people"], row["asked_won"])
+
+
+async def _held(tx: Tx, there: Year) -> dict[str, Held]:
+    found = await store.balances(tx.conn, list(there.quotas.values()))
+    return {
+        measure: Held(found[quota_id]["granted_after"], found[quota_id]["taken_after"])
+        if quota_id in found
+        else Held(0, 0)
+        for measure, quota_id in there.quotas.items()
+    }
+
+
+async def _take(tx: Tx, there: Year, row: Row, wanted: Amounts, kind: str, actor: str) -> None:
+    await _write(tx, there, Move(kind, "reserved", actor), wanted._asdict(), row["reservation_id"])
+    changes = {**wanted._asdict(), "expires_at": tx.now + timedelta(days=row["days"])}
+    await _step(tx, row, Move(kind, "reserved", actor), changes)
+
+
+async def _give_back(tx: Tx, there: Year, row: Row, move: Move, kept: Amounts) -> None:
+    """Leaves `kept`, gives the rest back, and lets those who wait move up. A firm's place passes to another reservation
+    of the company before it goes back."""
+    if row["firms"] and not kept.firms:
+        heir = await store.other_of_company(tx.conn, row, HOLDING)
+        if heir is not None:
+            await store.change_reservation(tx.conn, heir["reservation_id"], {"firms": 1})
+            row = {**row, "firms": 0}
+    back = {measure: getattr(kept, measure) - row[measure] for measure in MEASURES}
+    await _write(tx, there, move, back, row["reservation_id"])
+    await _step(tx, row, move, {**kept._asdict(), "expires_at": None})
+    await _promote(tx, there, move.actor)
+
+
+async def _write(
+    tx: Tx,
+    there: Year,
+    move: Move,
+    taken: Mapping[str, int],
+    reservation_id: str | None,
+    granted: Mapping[str, int] = {},
+) -> None:
+    """One line in each quota that changes."""
+    last = await store.balances(tx.conn, list(there.quotas.values()))
+    lines = []
+    for measure, quota_id in sorted(there.quotas.items()):
+        more, took = granted.get(measure, 0), taken.get(measure, 0)
+        if not more and not took:
+            continue
+        before = last.get(quota_id)
+        number, had, held = (before["number"], before["granted_after"], before["taken_after"]) if before else (0, 0, 0)
+        line = {"quota_id": quota_id, "number": number + 1, "reservation_id": reservation_id, "kind": move.step}
+        line |= {"granted": more, "taken": took, "granted_after": had + more, "taken_after": held + took}
+        lines.append(line | {"reason": move.reason, "actor": move.actor, "at": tx.now})
+    await store.write_lines(tx.conn, lines)
+
+
+async def _step(tx: Tx, row: Row, move: Move, changes: Mapping[str, Any]) -> None:
+    version = row["version"] + 1
+    told = {"status": move.status, "version": version, "changed_at": tx.now}
+    await store.change_reservation(tx.conn, row["reservation_id"], {**changes, **told})
+    done = {"reservation_id": row["reservation_id"], "version": version, **move._asdict(), "at": tx.now}
+    await store.add_step(tx.conn, done)
+    tx.emit(
+        ReservationChangedV1(
+            reservation_id=row["reservation_id"],
+            programme=row["programme"],
+            status=move.status,
+            version=version,
+            changed_at=tx.now,
+        )
+    )
+
+
+async def _expire(tx: Tx, there: Year, actor: str) -> int:
+    rows = await store.overdue(tx.conn, tx.now, there.programme, there.year)
+    for row in rows:
+        # Read anew: a firm's place may have passed to this one from the one before it.
+        move = Move("expire", "expired", actor, "기한 안에 확정하지 않음 / not confirmed in time")
+        await _give_back(tx, there, await _again(tx, row), move, NOTHING)
+    return len(rows)
+
+
+async def _promote(tx: Tx, there: Year, actor: str) -> None:
+    """The oldest who wait are reserved as long as they fit."""
+    while True:
+        queue = await store.waiting(tx.conn, there.programme, there.year, _AT_ONCE)
+        for row in queue:
+            wanted = await _wanted(tx, row)
+            if short(wanted, await _held(tx, there)) is not None:
+                return
+            await _take(tx, there, row, wanted, "promote", actor)
+        if len(queue) < _AT_ONCE:
+            return
+
+
+async def grant_from_register(tx: Tx, rows: Iterable[tuple[str, int, str, int, str]], actor: str) -> int:
+    """Quotas that the programme register knows and nobody has set yet; gives how many were made."""
+    made = 0
+    for programme, year, measure, amount, citation in rows:
+        there = await _lock(tx, programme, year)
+        if measure not in there.quotas:
+            await grant(tx, programme, year, measure, amount, f"사업 대장: {citation}", actor)
+            made += 1
+    return made
+
+
+async def quota_table(conn: AsyncConnection, programme: str | None, year: int | None) -> list[dict[str, Any]]:
+    """Every quota: what it grants, what is taken and left, and what each kind of step added up to."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in await store.quota_sums(conn, programme, year):
+        names = {name: row[name] for name in ("quota_id", "programme", "year", "measure")}
+        quota = found.setdefault(row["quota_id"], {**names, "granted": 0, "taken": 0, "by_kind": {}})
+        quota["granted"] += int(row["granted"])
+        quota["taken"] += int(row["taken"])
+        if row["kind"] != "grant":
+            quota["by_kind"][row["kind"]] = int(row["taken"])
+    return [{**quota, "left": quota["granted"] - quota["taken"]} for quota in found.values()]
