@@ -4,6 +4,7 @@ from bisect import bisect_right
 from datetime import date, timedelta
 from decimal import ROUND_DOWN, Decimal
 from itertools import pairwise
+from random import Random
 
 import orjson
 from hypothesis import given, settings
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from services.subsidy.api.receipt import Receipt
 from services.subsidy.domain import PROGRAMMES, Facts, Learner, Quote, Yearly, from_json, place, price, render, to_json
 from services.subsidy.domain.facts import MAX_HOURS, MAX_PEOPLE, MAX_WON
+from services.subsidy.domain.pricing import choose
+from services.subsidy.domain.terms import settle_for
 from services.subsidy.loading import policy
 
 POLICY = policy()
@@ -167,6 +170,22 @@ def test_the_won_are_those_of_exact_decimal_arithmetic(data: st.DataObject, on: 
 def test_no_line_that_was_not_chosen_pays_more(data: st.DataObject, on: date) -> None:
     quote = on_day(data.draw(facts(on, known=True)), on)
     assert all(other.support <= (quote.support or 0) for other in quote.others)
+
+
+@unhurried
+@given(st.data(), days, st.randoms(use_true_random=False))
+def test_the_order_of_lines_changes_no_won(data: st.DataObject, on: date, chance: Random) -> None:
+    found = data.draw(facts(on, known=True))
+    programme = PROGRAMMES[found.programme]
+    shuffled = programme._replace(lines=tuple(chance.sample(programme.lines, len(programme.lines))))
+    assert found.hours is not None
+    assert found.fee is not None
+    as_it_is, mixed = (settle_for(each, found, POLICY.at(on)) for each in (programme, shuffled))
+    assert as_it_is.outcome == mixed.outcome
+    assert {reason.code for reason in as_it_is.reasons} == {reason.code for reason in mixed.reasons}
+    if as_it_is.payable:
+        best, other = (choose(terms.payable, found, found.hours, found.fee)[0] for terms in (as_it_is, mixed))
+        assert best.support == other.support
 
 
 @unhurried

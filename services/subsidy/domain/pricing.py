@@ -73,20 +73,23 @@ def price(facts: Facts, snapshot: Snapshot) -> Quote:
         return Quote(terms.outcome, facts, snapshot, terms, reasons=terms.reasons + gaps)
     if fee is None or hours is None:
         return Quote("unpriced", facts, snapshot, terms, reasons=missing(facts))
-    best: Amounts | None = None
-    others: tuple[Amounts, ...] = ()
-    for payable in terms.payable:
-        worked = work_out(payable, facts, hours, fee)
-        if best is None:
-            best = worked
-        elif worked.support > best.support:
-            best, others = worked, (*others, best)
-        else:
-            others = (*others, worked)
-    assert best is not None
+    best, others = choose(terms.payable, facts, hours, fee)
     cost = fee * facts.people
     ahead = advance(best, facts.people) if best.payable.advance is not None else 0
     return Quote("quoted", facts, snapshot, terms, cost, best.support, cost - best.support, best, others, (), ahead)
+
+
+def choose(payable: tuple[Payable, ...], facts: Facts, hours: int, fee: int) -> tuple[Amounts, tuple[Amounts, ...]]:
+    """The line with the largest support, the first of equals, and the others."""
+    best, *rest = (work_out(line, facts, hours, fee) for line in payable)
+    if not rest:
+        return best, ()
+    others: list[Amounts] = []
+    for worked in rest:
+        if worked.support > best.support:
+            best, worked = worked, best
+        others.append(worked)
+    return best, tuple(others)
 
 
 def identity(quote: Quote) -> str:

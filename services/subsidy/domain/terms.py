@@ -98,15 +98,15 @@ def settle(facts: Facts, snapshot: Snapshot) -> Terms:
     kind = kind_of(facts)
     known: Terms | None = snapshot.kept.get(kind)
     if known is None:
-        known = _settle(facts, snapshot)
+        known = settle_for(PROGRAMMES[facts.programme], facts, snapshot)
         known.kind = repr(kind)
         if not any(place is not None and place.problem for place in (facts.workplace, facts.institution)):
             snapshot.kept[kind] = known  # a problem names its place, so it belongs to that place alone
     return known
 
 
-def _settle(facts: Facts, snapshot: Snapshot) -> Terms:
-    programme = PROGRAMMES[facts.programme]
+def settle_for(programme: Programme, facts: Facts, snapshot: Snapshot) -> Terms:
+    """The terms of one case under a programme's lines, in whatever order they stand."""
     actual = snapshot.get("common.actual_fee_limit")
     fee = snapshot.get(programme.fee) if programme.fee else None
     allowances = tuple(beside(allowance, facts, snapshot) for allowance in programme.allowances)

@@ -1,7 +1,7 @@
 """Reserve, confirm, settle, release, claw back: places and money of a programme's year, never more than granted.
 
 Whoever changes a programme's year first locks its quotas, so all of this happens one after another per programme and
-year. The waiting list is strict: nobody is overtaken, not even by a request that would fit.
+year; whoever needs several locks them in their order. The waiting list is strict: nobody is overtaken, not even by a request that would fit.
 """
 
 from collections.abc import Iterable, Mapping
@@ -189,7 +189,7 @@ async def claw_back(tx: Tx, reservation_id: str, won: int, reason: str, actor: s
 async def expire_overdue(tx: Tx, actor: str = "system") -> int:
     """Reservations that nobody confirmed in time go, and those who wait move up."""
     gone = 0
-    for programme, year in await store.due_programmes(tx.conn, tx.now):
+    for programme, year in sorted(await store.due_programmes(tx.conn, tx.now)):
         gone += await _expire(tx, await _lock(tx, programme, year), actor)
     return gone
 
@@ -355,7 +355,7 @@ async def _promote(tx: Tx, there: Year, actor: str) -> None:
 async def grant_from_register(tx: Tx, rows: Iterable[tuple[str, int, str, int, str]], actor: str) -> int:
     """Quotas that the programme register knows and nobody has set yet; gives how many were made."""
     made = 0
-    for programme, year, measure, amount, citation in rows:
+    for programme, year, measure, amount, citation in sorted(rows):
         there = await _lock(tx, programme, year)
         if measure not in there.quotas:
             await grant(tx, programme, year, measure, amount, f"사업 대장: {citation}", actor)
