@@ -20,6 +20,10 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	touch $@
+
 run: $(VENV)/.run ## set up and run the whole system on this machine, with sample data
 	@$(PY) -m cli run
 
@@ -46,7 +50,7 @@ distributed: $(VENV)/.dev ## tests on a real Kafka and PostgreSQL; says loudly w
 
 test: check unit distributed ## everything; REQUIRE_DISTRIBUTED=1 makes a skipped server a failure
 
-bench: $(VENV)/.dev ## ratios against yardsticks in one run, also as build/bench.json
+bench: $(VENV)/.bench ## ratios against yardsticks in one run, also as build/bench.json
 	$(PY) -m tests.benchmarks
 
 schemas: $(VENV)/.dev ## write the JSON Schemas and the AsyncAPI document of all events
@@ -55,6 +59,7 @@ schemas: $(VENV)/.dev ## write the JSON Schemas and the AsyncAPI document of all
 lock: ## resolve the lock files anew (needs uv); they hold hashes and no addresses
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:bench -c requirements.lock -c requirements-dev.lock -o requirements-bench.lock
 
 clean: ## remove what was built; keeps var/ (data) and .venv
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,16 @@ def _parser() -> argparse.ArgumentParser:
     cases = commands.add_parser("cases", help="check a table of subsidy cases (YAML, CSV, XLSX)")
     cases.add_argument("files", type=Path, nargs="+", metavar="FILE")
     cases.add_argument("--policy", type=Path, metavar="FOLDER", help="policy files other than this deployment's")
+
+    simulate = commands.add_parser("simulate", help="what a policy costs over a whole population")
+    simulate.add_argument("--pairs", type=int, help="company-course pairs to make up (1,000,000)")
+    simulate.add_argument("--seed", type=int, default=1)
+    simulate.add_argument("--on", type=date.fromisoformat, help="day of application (today, KST)")
+    simulate.add_argument("--policy", type=Path, metavar="FOLDER", help="a second edition, shown beside this one's")
+    simulate.add_argument("--companies", type=Path, metavar="FILE", help="a partner file")
+    simulate.add_argument("--courses", type=Path, metavar="FILE", help="a course file in the form ieum")
+    simulate.add_argument("--leave-out", action="store_true", help="go on without the rows that cannot be read")
+    simulate.add_argument("--json", action="store_true")
 
     dead = commands.add_parser("dead-letters", help="events that could not be handled")
     dead.add_argument("service")
@@ -157,6 +167,12 @@ def main(arguments: list[str] | None = None) -> int:
             from cli import cases
 
             return cases.run(options.files, options.policy)
+        if options.command == "simulate":
+            from cli import simulate
+
+            on = options.on or korean_day(datetime.now(UTC))
+            told = {name: getattr(options, name) for name in simulate.Options.__annotations__ if name != "on"}
+            return simulate.run(simulate.Options(on, **told))
         if options.command == "partner-files":
             return _partner_files(options)
         return asyncio.run(_remote(options))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy import local
-from tests.benchmarks import batch_file, chain, event_loop, filled, http_reads, table
+from tests.benchmarks import batch_file, chain, event_loop, filled, http_reads, quotes, table
 from tests.benchmarks.table import Row
 
 OUT = Path("build/bench.json")
@@ -14,7 +14,7 @@ OUT = Path("build/bench.json")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("--only", default="", help="loop, batch, http, chain; comma separated")
+    parser.add_argument("--only", default="", help="quotes, loop, batch, http, chain; comma separated")
     chosen = set(filter(None, parser.parse_args().only.split(",")))
     rows: list[Row] = []
 
@@ -25,6 +25,19 @@ def main() -> None:
             rows.extend(found)
             print(table.show(found), flush=True)
 
+    part("quotes", quotes.run)
+    if chosen != {"quotes"}:
+        _with_servers(part, chosen)
+    table.write(rows, OUT)
+    print("\n" + table.show(rows))
+    missed = [row.name for row in rows if not row.reached]
+    print(
+        f"\n{OUT}: {len(rows)} rows, {len(rows) - len(missed)} reached"
+        + (f"; not: {', '.join(missed)}" if missed else "")
+    )
+
+
+def _with_servers(part: Callable[[str, Callable[[], list[Row]]], None], chosen: set[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="ieum-bench-") as folder:
         work = Path(folder)
         kafka, postgres = local.start_kafka(work / "kafka"), local.start_postgres(work / "postgres")
@@ -40,13 +53,6 @@ def main() -> None:
             kafka.stop()
             postgres.stop()
         part("chain", lambda: chain.rows(chain.run_ours(work), bare))
-    table.write(rows, OUT)
-    print("\n" + table.show(rows))
-    missed = [row.name for row in rows if not row.reached]
-    print(
-        f"\n{OUT}: {len(rows)} rows, {len(rows) - len(missed)} reached"
-        + (f"; not: {', '.join(missed)}" if missed else "")
-    )
 
 
 if __name__ == "__main__":
