@@ -223,7 +223,7 @@ def documents() -> dict[str, Any]:
         ],
         "allowances": [
             {"allowance": "trainee", "ko": "훈련생 지원금(1인, 월)", "en": "Allowance", "per_month": 300000}
-            | {"months": 6, "total": 1800000, "before": 316000, "change": -16000, "changed_on": "2026-07-01", "reasons": []},
+            | {"months": 6, "total": 1800000, "before": 316000, "change": -16000, "changed_on": "2026-07-01"},
             {"allowance": "equipment", "ko": "장비비 우대 지원", "en": "Equipment", "per_month": None, "total": None}
             | {"reasons": [reason("equipment-support-unset", "아직 정해진 값이 없습니다.", "Not set yet.")]},
         ],

@@ -155,7 +155,8 @@ async def test_a_receipt_shows_every_factor_with_its_citation_and_rounding(brows
         "국고금 관리법 제47조",
     ):
         assert shown in text
-    for shown in ("고용노동부", "16,000원", "-16,000원", "1,800,000원", "아직 정해진 값이 없습니다.", "자부담이 0원이 됩니다."):
+    beside = ("고용노동부", "16,000원", "-16,000원", "1,800,000원", "아직 정해진 값이 없습니다.")
+    for shown in (*beside, "자부담이 0원이 됩니다."):
         assert shown in text
     assert 'href="https://example.com/law"' in text
     assert "온라인 과정이 아닙니다." in text

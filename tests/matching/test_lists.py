@@ -225,3 +225,17 @@ async def test_the_korean_day_counts(worker: Worker, clock: Clock) -> None:
     clock.now = AT.replace(hour=15)
     await worker.company("k2")
     assert await listed(worker.kit, "k2") == []
+
+
+async def test_newer_prices_of_the_same_list_replace_the_older_ones(worker: Worker) -> None:
+    await worker.courses(course("c1"))
+    await worker.company()
+    (update,) = await updates(worker.kit)
+    await worker.handle(quote(update, self_pay=10_000))
+    again = quote(update, self_pay=40_000, at=AT + timedelta(days=1))
+    await worker.handle(again.model_copy(update={"policy_version": "2026-12"}))
+    shown = await answer(worker.kit)
+    assert shown["courses"][0]["price"]["self_pay"] == 40_000
+    await worker.handle(quote(update, self_pay=10_000))
+    assert (await answer(worker.kit)) == shown, "an older price that comes late changes nothing"
+    assert len(await updates(worker.kit)) == 1

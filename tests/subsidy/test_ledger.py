@@ -230,7 +230,7 @@ async def test_a_wish_that_cannot_be_is_refused(
 ) -> None:
     await granted(national, "people", 10)
     wish = {"quote_id": (await quoted(national))["quote_id"]} | body
-    answer = await reserved(national, **wish)  # type: ignore[arg-type]
+    answer = await reserved(national, **wish)
     assert answer.json()["type"] == f"urn:ieum:problem:{code}"
 
 

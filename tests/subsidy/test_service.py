@@ -234,7 +234,7 @@ async def test_a_list_on_the_bus_is_priced_once(kit: Kit) -> None:
     await drain(kit)
     assert [event.recommendation_version for event in await issued(kit)][-1] == 2
     async with kit.db.reading() as conn:
-        assert await store.priced(conn, ["k1"]) == {"k1": 2}
+        assert await store.priced(conn, ["k1"]) == ({"k1": 2}, 0)
 
 
 def test_a_service_whose_policy_cannot_be_read_does_not_start() -> None:

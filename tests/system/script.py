@@ -96,6 +96,39 @@ async def settled(callers: Callers) -> list[dict[str, Any]]:
             await asyncio.sleep(0.3)
 
 
+async def reserve_a_place(callers: Callers, quote_id: str, company_id: str) -> list[dict[str, Any]]:
+    """The company's quote is reserved, confirmed and settled on quotas of the register; gives the quotas after it."""
+    await _post(callers, "operator", "/v1/quotas/from-register")
+    wish = {"quote_id": quote_id, "company_id": company_id}
+    made = await _post(callers, "operator", "/v1/reservations", wish)
+    place = f"/v1/reservations/{made['reservation_id']}"
+    await _post(callers, "operator", f"{place}/confirm", {})
+    await _post(callers, "operator", f"{place}/settle", {"completed_people": 1})
+    found: list[dict[str, Any]] = await callers.get("operator", "/v1/quotas")
+    return found
+
+
+async def change_the_policy(callers: Callers, parameter: str, document: Any, on: str) -> dict[str, Any]:
+    """Proposed by one client, approved and activated by another; gives the requote once it is done."""
+    proposal = {"label": "system-test", "changes": {parameter: document}, "reason": "시험"}
+    version = (await _post(callers, "planner", "/v1/policy-versions", proposal))["policy_version"]
+    place = f"/v1/policy-versions/{version}"
+    await _post(callers, "approver", f"{place}/approve")
+    activated = await _post(callers, "approver", f"{place}/activate", {"effective_on": on})
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            requote: dict[str, Any] = await callers.get("planner", f"/v1/requotes/{activated['requote_id']}")
+            if requote["status"] == "done":
+                return requote
+            await asyncio.sleep(0.2)
+
+
+async def _post(callers: Callers, client: str, path: str, body: Any = None) -> Any:
+    answer = await callers.call(client, "POST", path, **({} if body is None else {"json": body}))
+    assert answer.status_code in (200, 201), answer.text
+    return answer.json()
+
+
 _IDS = {"referral_id", "company_id", "quote_id", "import_id", "batch_id", "cursor", "sequence", "version", "links"}
 _INSTANTS = {"received_at", "changed_at", "as_of"}
 

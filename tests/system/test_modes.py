@@ -10,11 +10,13 @@ import pytest
 from deploy import topics
 from libs.common.kafka import KafkaBus
 from services.__main__ import System
+from services.subsidy.loading import documents
 from tests.conftest import Clock
 from tests.system import script
 from tests.system.script import Callers
 
 pytestmark = pytest.mark.distributed
+PARAMETER = "P10.support_rate"
 
 
 async def _play(system: System) -> dict[str, Any]:
@@ -27,6 +29,9 @@ async def _play(system: System) -> dict[str, Any]:
         assert await script.settled(callers) == items, "repeating changes nothing"
         numbers = sorted(item["business_number"] for item in items)
         recommendations = await script.recommendations(callers, numbers)
+        quotas = await script.reserve_a_place(callers, *_first_price(recommendations))
+        requote = await script.change_the_policy(callers, PARAMETER, _lower(documents()[PARAMETER]), "2026-11-23")
+        requoted = await script.recommendations(callers, numbers)
         courses = await callers.get("institution", "/v1/courses", limit=200)
         overview = await callers.get("operator", "/v1/overview")
         await callers.close()
@@ -35,10 +40,28 @@ async def _play(system: System) -> dict[str, Any]:
         "reports": script.without_ids(reports),
         "referrals": script.without_ids(by_number),
         "recommendations": script.without_ids(recommendations),
+        "quotas": quotas,
+        "requote": {name: requote[name] for name in ("policy_version", "total", "done", "changed")},
+        "requoted": script.without_ids(requoted),
         "courses": script.without_ids(courses),
         "counts": {name: service["counts"] for name, service in overview["services"].items()},
         "dead letters": [service["events"]["dead_letters"] for service in overview["services"].values()],
     }
+
+
+def _first_price(recommendations: dict[str, Any]) -> tuple[str, str]:
+    """Quote and company of the first price of a programme that the register gives money."""
+    for found in recommendations.values():
+        for course in found["courses"]:
+            if course["programme"] == "P9" and course["price"]["status"] == "quoted":
+                return course["price"]["quote_id"], found["company_id"]
+    raise AssertionError("no price of P9")
+
+
+def _lower(document: Any) -> Any:
+    """The rates of M5, lower from the day of the test on."""
+    value = {"value": {"capital": "0.50", "non_capital": "0.55"}, "reference": "시험 고시", "grade": "A"}
+    return {**document, "values": {**document["values"], "2026-11-23": value}}
 
 
 def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
@@ -69,3 +92,6 @@ async def test_kafka_and_postgresql_end_in_the_state_of_the_embedded_system(
     assert list(differences(distributed, embedded)) == []
     assert len(embedded["referrals"]) == len(embedded["recommendations"]) == 27
     assert set(embedded["dead letters"]) == {0}
+    assert embedded["requote"]["changed"] > 0
+    assert embedded["requoted"] != embedded["recommendations"]
+    assert any(quota["taken"] for quota in embedded["quotas"])

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from libs.common.security import Caller, requires
+from libs.common.web import ReadConn
 from services.subsidy.api.desk import Desk, no_policy
 from services.subsidy.domain import NoPolicyYet
 from services.subsidy.domain.policy import Dated, Parameter
@@ -16,16 +17,19 @@ router = APIRouter(prefix="/v1/policies", tags=["policies"])
 @router.get("")
 async def policy(
     desk: Desk,
+    conn: ReadConn,
     caller: Annotated[Caller, Depends(requires("quotes:read"))],
     on: Annotated[date, Query(description="YYYY-MM-DD (KST)")],
 ) -> dict[str, Any]:
     """Every parameter as it holds on a day, with its citation; `status` says which have no value then."""
+    await desk.follow(conn)
+    edition = desk.policy_on(on)
     try:
-        desk.policy.at(on)
+        edition.at(on)
     except NoPolicyYet as error:
         raise no_policy(error) from error
-    held = [_parameter(parameter, on) for parameter in desk.policy.parameters.values()]
-    return {"on": on, "policy_version": desk.policy.version, "label": desk.policy.label, "parameters": held}
+    held = [_parameter(parameter, on) for parameter in edition.parameters.values()]
+    return {"on": on, "policy_version": edition.version, "label": edition.label, "parameters": held}
 
 
 def _parameter(parameter: Parameter, on: date) -> dict[str, Any]:

@@ -37,8 +37,9 @@ async def ask(
     what_if: Annotated[bool, Query(description="also what another day or another choice would change")] = False,
 ) -> Response:
     """The receipt for stated facts. The same question under the same policy has the same quote id."""
+    await desk.follow(tx.conn)
     try:
-        snapshot = desk.policy.at(body.applied_on, body.known_on)
+        snapshot = desk.snapshot(body.applied_on, body.known_on)
     except NoPolicyYet as error:
         raise (invalid(wrong) if (wrong := errors(body)) else no_policy(error)) from error
     facts = facts_of(body, snapshot)
@@ -75,4 +76,5 @@ async def what_if(
     row = await store.quote(conn, quote_id)
     if row is None:
         raise not_found("견적", "Quote")
+    await desk.follow(conn)
     return WhatIf(**service.what_if(desk, await service.stored(conn, desk, row)))

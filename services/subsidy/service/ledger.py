@@ -1,7 +1,8 @@
 """Reserve, confirm, settle, release, claw back: places and money of a programme's year, never more than granted.
 
 Whoever changes a programme's year first locks its quotas, so all of this happens one after another per programme and
-year; whoever needs several locks them in their order. The waiting list is strict: nobody is overtaken, not even by a request that would fit.
+year; whoever needs several locks them in their order. The waiting list is strict: nobody is overtaken, not even by a
+request that would fit.
 """
 
 from collections.abc import Iterable, Mapping

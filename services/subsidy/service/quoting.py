@@ -42,23 +42,26 @@ async def price_lists(tx: Tx, desk: Desk, seen: Iterable[RecommendationUpdatedV1
     for event in seen:
         if event.company_id not in newest or event.version > newest[event.company_id].version:
             newest[event.company_id] = event
-    done = await store.priced(tx.conn, list(newest))
+    done, activation = await store.priced(tx.conn, list(newest))
     wanted = [event for event in newest.values() if event.version > done.get(event.company_id, 0)]
     if not wanted:
         return
+    await desk.follow(tx.conn, activation)
     await desk.keep(tx)
     today = korean_day(tx.now)
+    policy = desk.policy_on(today)
     quoted: dict[str, dict[str, Any]] = {}
     lists: list[dict[str, Any]] = []
-    head = {"applied_on": today, "policy_version": desk.policy.version}
+    head = {"applied_on": today, "policy_version": policy.version, "activation": desk.number_on(today)}
     for event in wanted:
-        prices = _price_list(tx, desk.policy, event, today, quoted)
-        lists.append({"company_id": event.company_id, "version": event.version, **head})
+        prices = _price_list(tx, policy, event, today, quoted)
+        company = event.company.model_dump(mode="json")
+        lists.append({"company_id": event.company_id, "version": event.version, **head, "company": company})
         tx.emit(
             QuoteIssuedV1(
                 company_id=event.company_id,
                 recommendation_version=event.version,
-                policy_version=desk.policy.version,
+                policy_version=policy.version,
                 applied_on=today,
                 prices=tuple(prices),
                 issued_at=tx.now,
@@ -78,11 +81,11 @@ def _price_list(
         quote = FORMULAS[RULES](facts, policy.at(today))
         subject = f"{event.company_id}|{event.version}|{offer.course_id}|{offer.session_no}"
         quote_id = identify(subject, today, policy.version)
-        row = _row(tx, quote_id, quote, today, policy.version)
+        row = row_of(tx, quote_id, quote, today, policy.version)
         row |= {"company_id": event.company_id, "list_version": event.version}
         row |= {"course_id": offer.course_id, "session_no": offer.session_no}
         quoted[quote_id] = row
-        prices[quote_id] = _price(offer, quote_id, quote)
+        prices[quote_id] = price_of(offer.course_id, offer.session_no, quote_id, quote)
     return list(prices.values())
 
 
@@ -109,10 +112,11 @@ def _size_facts(company: CompanyFacts) -> tuple[str | None, int | None, str | No
     return company.size_class, company.headcount, company.ksic_version, company.ksic_code
 
 
-def _price(offer: CourseOffer, quote_id: str, quote: Quote) -> Price:
+def price_of(course_id: str, session_no: int | None, quote_id: str, quote: Quote) -> Price:
+    """A quote as it is told to the others."""
     return Price(
-        course_id=offer.course_id,
-        session_no=offer.session_no,
+        course_id=course_id,
+        session_no=session_no,
         quote_id=quote_id,
         outcome=quote.outcome,
         cost=quote.cost,
@@ -124,7 +128,8 @@ def _price(offer: CourseOffer, quote_id: str, quote: Quote) -> Price:
     )
 
 
-def _row(tx: Tx, quote_id: str, quote: Quote, on: date, policy_version: str) -> dict[str, Any]:
+def row_of(tx: Tx, quote_id: str, quote: Quote, on: date, policy_version: str) -> dict[str, Any]:
+    """A quote as it is stored, of no list."""
     return {
         "quote_id": quote_id,
         "company_id": None,
@@ -150,20 +155,20 @@ def identify(subject: str, on: date, policy_version: str) -> str:
 
 
 async def answer(tx: Tx, desk: Desk, facts: Facts, snapshot: Snapshot) -> tuple[bytes, Quote]:
-    """Prices stated facts and stores the quote; gives the receipt as JSON, and the quote."""
+    """Prices stated facts and stores the quote; gives the receipt as JSON, and the quote. The desk has followed."""
     quote = FORMULAS[RULES](facts, snapshot)
     quote_id = identify(identity(quote), snapshot.on, snapshot.version)
     await desk.keep(tx)
-    await store.keep_answer(tx.conn, _row(tx, quote_id, quote, snapshot.on, snapshot.version))
+    await store.keep_answer(tx.conn, row_of(tx, quote_id, quote, snapshot.on, snapshot.version))
     return render(quote, quote_id), quote
 
 
 def what_if(desk: Desk, quote: Quote) -> dict[str, Any]:
     """What another day or another choice would change, by the policy as it is held now."""
-    known_on, days = quote.snapshot.known_on, desk.policy.dates
+    known_on, days = quote.snapshot.known_on, desk.dates
 
     def snapshot_on(day: date) -> Snapshot:
-        return desk.policy.at(day, known_on)
+        return desk.snapshot(day, known_on)
 
     dates = other_days(quote.facts, quote, days, snapshot_on)
     choices = other_choices(quote.facts, quote, days, snapshot_on)

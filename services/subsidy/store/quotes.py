@@ -3,12 +3,26 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Date, Index, Integer, RowMapping, Table, Text, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    Integer,
+    RowMapping,
+    Table,
+    Text,
+    func,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.columns import Json, UtcTime
 from libs.common.rows import among, insert_new, insert_rows, upsert_rows
 from services.subsidy.store.base import metadata
+from services.subsidy.store.editions import LAST_ACTIVATION
 
 quotes = Table(
     "quotes",
@@ -40,14 +54,19 @@ lists = Table(
     Column("version", Integer, nullable=False),
     Column("policy_version", Text, nullable=False),
     Column("applied_on", Date, nullable=False),
+    Column("activation", Integer, nullable=False, server_default="0", index=True),
+    Column("company", Json),
 )
-"""The newest list of each company that has been priced."""
+"""The newest list of each company that has been priced. `activation` is the number of the activation of a policy that
+it has followed, `company` what was known of it, so that a size class can be told again."""
 
 
-async def priced(conn: AsyncConnection, company_ids: Sequence[str]) -> dict[str, int]:
-    """Company → version of its list that has prices."""
+async def priced(conn: AsyncConnection, company_ids: Sequence[str]) -> tuple[dict[str, int], int]:
+    """Company → version of its list that has prices; and the number of the newest activation, in the same query."""
     wanted = select(lists.c.company_id, lists.c.version).where(among(conn, lists.c.company_id, company_ids))
-    return {row.company_id: row.version for row in await conn.execute(wanted)}
+    newest = select(literal(""), func.coalesce(LAST_ACTIVATION.scalar_subquery(), 0))
+    found = {row[0]: row[1] for row in await conn.execute(union_all(wanted, newest))}
+    return found, found.pop("")
 
 
 async def write(

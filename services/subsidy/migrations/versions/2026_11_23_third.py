@@ -18,7 +18,7 @@ _FOLLOWS = """
 """A line of the ledger follows from the one before it."""
 
 _SQLITE = (
-    f"CREATE TRIGGER ledger_follows BEFORE INSERT ON ledger WHEN NOT ({_FOLLOWS})"
+    f"CREATE TRIGGER ledger_follows BEFORE INSERT ON ledger WHEN NOT ({_FOLLOWS})"  # noqa: S608 (a constant)
     " BEGIN SELECT RAISE(ABORT, 'ledger: a line must follow from the one before it'); END",
     "CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'ledger: append-only'); END",
     "CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'ledger: append-only'); END",
