@@ -19,8 +19,8 @@ import yaml
 from services.subsidy.domain import (
     Facts,
     Learner,
-    NoPolicyYet,
     Policy,
+    PolicyError,
     Yearly,
     citations,
     place,
@@ -210,7 +210,7 @@ def _case(number: int, row: dict[str, Any], faults: list[Fault]) -> Case:
 
 
 def facts_of(asked: Mapping[str, Any], policy: Policy) -> Facts:
-    """The question of a row as the rules take it. Raises `NoPolicyYet`."""
+    """The question of a row as the rules take it. Raises `PolicyError`."""
     on = asked["date"]
     told = (asked.get("size"), asked.get("headcount"), asked.get("ksic_version"), asked.get("ksic_code"))
     size, basis = size_of(*told, policy.at(on, asked.get("known_on")))
@@ -242,7 +242,7 @@ def check(case: Case, policy: Policy) -> Result:
     try:
         facts = facts_of(case.asked, policy)
         quote = price(facts, policy.at(case.asked["date"], case.asked.get("known_on")))
-    except NoPolicyYet as error:
+    except PolicyError as error:
         found: dict[str, Any] = {"outcome": "no-policy", "reasons": [error.code]}
         return Result(case, _differences(case.expected, found), None)
     receipt: dict[str, Any] = orjson.loads(render(quote, "-"))

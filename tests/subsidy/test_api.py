@@ -301,6 +301,15 @@ async def test_what_was_known_on_a_day_gives_the_answer_of_that_day(national: ht
     assert (again["self_pay"], again["known_on"]) == (6_000, "2025-12-17")
 
 
+async def test_before_anything_was_known_there_is_no_answer(national: httpx.AsyncClient) -> None:
+    for extra in ({"known_on": "2024-12-31"}, {"known_on": "0001-01-01", "company": {"headcount": 10}}):
+        answer = await national.post(QUOTES, params={"what_if": True}, json=question() | extra)
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:ieum:problem:policy-not-known")
+        assert "2025-01-01" in answer.json()["title"]
+    first = await national.post(QUOTES, params={"what_if": True}, json=question() | {"known_on": "2025-01-01"})
+    assert first.status_code == 201
+
+
 async def test_what_another_day_would_change_comes_with_the_quote_or_later(national: httpx.AsyncClient) -> None:
     course = {"programme": "P9", "mode": "remote", "level": "beginner", "hours": 8, "fee": 60_000, "unit_price": 5_000}
     body = question(course=course, applied_on="2026-02-01")

@@ -6,7 +6,7 @@ from fastapi import Depends, Request
 
 from libs.common.problems import Problem
 from services.subsidy import service
-from services.subsidy.domain import NoPolicyYet
+from services.subsidy.domain import PolicyError
 
 
 def _desk(request: Request) -> service.Desk:
@@ -17,5 +17,5 @@ def _desk(request: Request) -> service.Desk:
 Desk = Annotated[service.Desk, Depends(_desk)]
 
 
-def no_policy(error: NoPolicyYet) -> Problem:
+def no_policy(error: PolicyError) -> Problem:
     return Problem(422, error.code, ko=error.ko, en=error.en)

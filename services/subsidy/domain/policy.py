@@ -26,7 +26,7 @@ class PolicyError(LookupError):
 
 
 class NoPolicyYet(PolicyError):
-    """The date is before any policy held here."""
+    """The date, or the date of knowledge, is before any policy held here."""
 
 
 class UnknownParameter(PolicyError):
@@ -199,6 +199,10 @@ class Policy:
         """Every day on which something changes."""
         return tuple(sorted({dated.effective_on for p in self.parameters.values() for dated in p.values}))
 
+    @cached_property
+    def first_known(self) -> date:
+        return min(dated.known for p in self.parameters.values() for dated in p.values)
+
     def at(self, on: date, known_on: date | None = None) -> Snapshot:
         """The policy on `on`, if `known_on` is given by what was known on that day. Raises `NoPolicyYet`."""
         known = self._days.get((on, known_on))
@@ -218,6 +222,12 @@ class Policy:
                 f"No policy is held for {on}; the policy here begins on {first}.",
             )
         if known_on is not None:
+            if known_on < (first := self.first_known):
+                raise NoPolicyYet(
+                    "policy-not-known",
+                    f"{known_on}에는 아직 알려진 정책이 없었습니다. 이 시스템의 정책은 {first}부터 알려졌습니다.",
+                    f"No policy was known on {known_on} yet; the policy here was known from {first} on.",
+                )
             return self._settle(self.dates[period - 1], known_on)
         if period not in self._periods:
             self._periods[period] = self._settle(self.dates[period - 1], None)

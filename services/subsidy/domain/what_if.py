@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from services.subsidy.domain.facts import Facts, moved
-from services.subsidy.domain.policy import NoPolicyYet, Snapshot
+from services.subsidy.domain.policy import PolicyError, Snapshot
 from services.subsidy.domain.pricing import Quote, price
 
 SnapshotOn = Callable[[date], Snapshot]
@@ -48,7 +48,7 @@ def other_days(facts: Facts, now: Quote, days: Sequence[date], snapshot_on: Snap
 def _on(facts: Facts, day: date, snapshot_on: SnapshotOn) -> Quote | None:
     try:
         return price(moved(facts, day), snapshot_on(day))
-    except NoPolicyYet:
+    except PolicyError:
         return None
 
 
