@@ -41,7 +41,7 @@ def cases(count: int, on: date, seed: int = 2) -> list[Facts]:
         workplace = place(random.choice(("48123", "11680", "28710", "47190")), on)
         people = random.randrange(1, 30)
         made.append(
-            Facts(programme, mode, level, True, hours, fee, unit_price, people, "priority", "stated", workplace, None)
+            Facts(hours, fee, unit_price, people, programme, mode, level, True, "priority", "stated", workplace, None)
         )
     return made
 

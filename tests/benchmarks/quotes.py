@@ -25,7 +25,6 @@ from services.subsidy.domain import FORMULAS, RULES, Policy, identity, price, re
 from services.subsidy.domain.pairs import Pairs
 from services.subsidy.domain.population import price_all
 from services.subsidy.loading import policy
-from services.subsidy.service.quoting import identify
 from tests.benchmarks import peers, plain_numpy
 from tests.benchmarks.table import Row, medians_in_turn, more_is_better
 
@@ -58,11 +57,10 @@ def answer(raw: bytes, held: Policy) -> bytes:
     """From the bytes of a question to the bytes of its receipt, as the API does it but for HTTP and the database."""
     body = QuoteIn.model_validate_json(raw)
     snapshot = held.at(body.applied_on, body.known_on)
-    facts = facts_of(body, snapshot)
-    if not plain(body, facts) and (wrong := errors(body)):
+    quote = FORMULAS[RULES](facts_of(body, snapshot), snapshot)
+    if not plain(body, quote) and (wrong := errors(body)):
         raise ValueError(wrong)
-    quote = FORMULAS[RULES](facts, snapshot)
-    return render(quote, identify(identity(quote), snapshot.on, snapshot.version))
+    return render(quote, identity(quote))
 
 
 def echo(raw: bytes) -> bytes:

@@ -109,16 +109,6 @@ def test_an_unknown_parameter_or_key_is_named(parameter: str, key: str) -> None:
     assert parameter in caught.value.ko
 
 
-def test_a_snapshot_remembers_what_it_handed_out_in_order() -> None:
-    snapshot = policy().at(date(2026, 3, 1))
-    snapshot.get("P9.support_rate")
-    snapshot.get("P10.support_rate", "capital")
-    snapshot.get("P9.support_rate")
-    assert list(snapshot.used) == [("P9.support_rate", ""), ("P10.support_rate", "capital")]
-    assert [given.dated.effective_on for given in snapshot.used.values()] == [date(2026, 3, 1), date(2026, 1, 1)]
-    assert policy().at(date(2026, 3, 1)).used == {}
-
-
 def test_what_was_known_before_the_plan_is_the_old_rule() -> None:
     on, eve = date(2026, 3, 1), date(2025, 12, 17)
     assert policy().at(on, known_on=eve).get("P9.support_rate").value == Decimal("0.90")

@@ -105,7 +105,7 @@ def test_pairs_of_any_seed_cost_the_same_won(seed: int, on: date, count: int) ->
 def test_pairs_beyond_64_bits_on_the_way_are_exact() -> None:
     on = date(2026, 11, 23)
     huge = Facts(
-        "C0041T", "onsite", "beginner", True, MAX_HOURS, MAX_WON, MAX_WON, MAX_PEOPLE, "priority", "stated",
+        MAX_HOURS, MAX_WON, MAX_WON, MAX_PEOPLE, "C0041T", "onsite", "beginner", True, "priority", "stated",
         place("48123", on), None,
     )  # fmt: skip
     firm = Yearly(MAX_WON * 1000, 10, 7)
@@ -116,7 +116,7 @@ def test_pairs_beyond_64_bits_on_the_way_are_exact() -> None:
 
 def test_a_known_fee_of_the_policy_is_used_where_the_course_states_none() -> None:
     on = date(2026, 11, 23)
-    free = Facts("KMOOC", "remote", "beginner", True, None, None, None, 3, None, "stated", None, None)
+    free = Facts(None, None, None, 3, "KMOOC", "remote", "beginner", True, None, "stated", None, None)
     cases = [free, free._replace(fee=10), free._replace(fee=0), free._replace(people=0)]
     assert agree(cases, POLICY.at(on)).outcome.tolist() == [0, 2, 0, 2]
     dear = another(lambda documents: documents["KMOOC.fee"]["values"]["2025-01-01"].update(value=50))
@@ -194,7 +194,7 @@ def test_columns_that_nobody_states_may_be_left_out() -> None:
 
 def test_unknown_programmes_alone_are_unpriced_and_never_free() -> None:
     on = date(2026, 11, 23)
-    free = Facts("P99", "remote", "beginner", True, 1, 0, 1, 1, None, "stated", None, None)
+    free = Facts(1, 0, 1, 1, "P99", "remote", "beginner", True, None, "stated", None, None)
     assert agree([free, free._replace(fee=5)], POLICY.at(on)).outcome.tolist() == [2, 2]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from libs.common import migrate
 from services.subsidy import service, store
-from services.subsidy.domain import Facts
+from services.subsidy.domain import Facts, price
 from services.subsidy.loading import FOLDER, read
 from services.subsidy.service import Desk
 from tests.conftest import MakeKit
@@ -25,11 +25,11 @@ async def test_lists_are_priced_once_and_receipts_given_again_on_postgresql(make
 
     events = await issued(kit)
     assert [(event.company_id, event.recommendation_version) for event in events[150:]] == [("k1", 2), ("k3", 5)]
-    facts = Facts("C0041T", "onsite", "beginner", False, 10, 99_999, 9_000, 3, "priority", "stated", None, None)
+    facts = Facts(10, 99_999, 9_000, 3, "C0041T", "onsite", "beginner", False, "priority", "stated", None, None)
     for _ in range(2):
         async with kit.db.transaction() as tx:
-            receipt, _ = await service.answer(tx, desk, facts, desk.policy.at(events[0].applied_on))
-            answered = orjson.loads(receipt)
+            quote = price(facts, desk.policy.at(events[0].applied_on))
+            answered = orjson.loads(await service.answer(tx, desk, quote))
     async with kit.db.reading() as conn:
         for quote_id in (events[0].prices[0].quote_id, events[0].prices[1].quote_id, answered["quote_id"]):
             row = await store.quote(conn, quote_id)

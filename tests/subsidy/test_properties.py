@@ -1,6 +1,7 @@
 """What must hold for every price, whatever the numbers are."""
 
 from bisect import bisect_right
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import ROUND_DOWN, Decimal
 from itertools import pairwise
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from services.subsidy.api.receipt import Receipt
 from services.subsidy.domain import PROGRAMMES, Facts, Learner, Quote, Yearly, from_json, place, price, render, to_json
 from services.subsidy.domain.facts import MAX_HOURS, MAX_PEOPLE, MAX_WON
-from services.subsidy.domain.pricing import choose
+from services.subsidy.domain.pricing import choose, identity
 from services.subsidy.domain.terms import settle_for
 from services.subsidy.loading import policy
 
@@ -227,7 +228,21 @@ def test_every_receipt_is_json_that_says_what_the_quote_says(data: st.DataObject
 def test_numbers_that_cannot_be_are_never_priced(on: date, fee: int, hours: int, people: int) -> None:
     workplace = place("48123", on)
     found = Facts(
-        "C0041T", "onsite", "beginner", False, hours, fee, 9_000, people, "priority", "stated", workplace, None
+        hours, fee, 9_000, people, "C0041T", "onsite", "beginner", False, "priority", "stated", workplace, None
     )
     possible = 0 <= fee <= MAX_WON and 0 < hours <= MAX_HOURS and 0 < people <= MAX_PEOPLE
     assert (on_day(found, on).outcome == "quoted") is possible
+
+
+@unhurried
+@given(st.data(), days)
+def test_what_is_kept_from_other_quotes_shows_in_no_receipt(data: st.DataObject, on: date) -> None:
+    asked = [data.draw(facts(on)) for _ in range(3)]
+    asked += [one._replace(people=one.people + 1, fee=None if one.fee is None else one.fee + 7) for one in asked]
+    warm, cold = POLICY.at(on), replace(POLICY, _periods={}, _days={}, _cases={})
+    for one in asked:
+        cold._periods.clear()
+        cold._days.clear()
+        kept, alone = price(one, warm), price(one, cold.at(on))
+        assert identity(kept) == identity(alone)
+        assert render(kept, "q") == render(alone, "q")

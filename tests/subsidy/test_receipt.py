@@ -27,7 +27,7 @@ NOW = policy().at(DAY)
 
 def facts(programme: str = "P10", region: str = "48123", **changes: Any) -> Facts:
     where = place(region, DAY)
-    made = Facts(programme, "onsite", "intermediate", True, 16, 160_000, 10_000, 1, "priority", "stated", where, where)
+    made = Facts(16, 160_000, 10_000, 1, programme, "onsite", "intermediate", True, "priority", "stated", where, where)
     return made._replace(**changes)
 
 

@@ -14,7 +14,7 @@ FEBRUARY = date(2026, 2, 1)
 
 def facts(on: date = FEBRUARY, region: str = "48123", **changes: Any) -> Facts:
     where = place(region, on)
-    made = Facts("P9", "remote", "beginner", True, 8, 60_000, 5_000, 1, "priority", "stated", where, where)
+    made = Facts(8, 60_000, 5_000, 1, "P9", "remote", "beginner", True, "priority", "stated", where, where)
     return made._replace(**changes)
 
 

@@ -12,8 +12,8 @@ from libs.contracts.interagency import SizeClass
 from libs.reference import ksic, regions
 from libs.reference.errors import CodeError, shown
 from libs.reference.regions.resolve import normalise
-from services.subsidy.domain import PROGRAMMES, Facts, Learner, Snapshot, Yearly, place, size_of
-from services.subsidy.domain.facts import MAX_AGE, MAX_HEADCOUNT, MAX_HOURS, MAX_MONTHS, MAX_PEOPLE, MAX_WON, in_range
+from services.subsidy.domain import PROGRAMMES, Facts, Learner, Quote, Snapshot, Yearly, place, size_of
+from services.subsidy.domain.facts import MAX_AGE, MAX_HEADCOUNT, MAX_HOURS, MAX_MONTHS, MAX_PEOPLE, MAX_WON
 
 Whole = Annotated[int, Field(strict=True)]
 """Neither "1,000" nor true is a number here."""
@@ -87,25 +87,22 @@ def facts_of(body: QuoteIn, snapshot: Snapshot) -> Facts:
     if company.annual_payroll is not None and company.headcount is not None:
         yearly = Yearly(company.annual_payroll, company.headcount, company.support_used or 0)
     return Facts(
-        *(course.programme, course.mode, course.level, course.ai, course.hours, course.fee, course.unit_price),
-        *(body.people, size_class, basis),
+        course.hours, course.fee, course.unit_price, body.people, course.programme, course.mode, course.level,
+        course.ai, size_class, basis,
         place(company.region_code, on) if company.region_code else None,
         place(course.institution_region, on) if course.institution_region else None,
-        Learner(learner.status, learner.age) if learner else None,
-        course.months,
-        yearly,
-    )
+        Learner(learner.status, learner.age) if learner else None, course.months, yearly,
+    )  # fmt: skip
 
 
-def plain(body: QuoteIn, facts: Facts) -> bool:
+def plain(body: QuoteIn, quote: Quote) -> bool:
     """Whether there is certainly nothing wrong, seen at a glance; most questions are plain."""
-    company, workplace, institution = body.company, facts.workplace, facts.institution
+    company, workplace, institution = body.company, quote.facts.workplace, quote.facts.institution
     return (
-        facts.programme in PROGRAMMES
-        and in_range(facts)
+        quote.terms is not None
         and (workplace is None or workplace.code == workplace.now)
         and (institution is None or institution.code == institution.now)
-        and (body.course.capacity is None or facts.people <= body.course.capacity <= MAX_PEOPLE)
+        and (body.course.capacity is None or body.people <= body.course.capacity <= MAX_PEOPLE)
         and (company.headcount is None or 0 <= company.headcount <= MAX_HEADCOUNT)
         and (company.ksic_code is None or _industry(company.ksic_version, company.ksic_code) is None)
         and company.annual_payroll is None

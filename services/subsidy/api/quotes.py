@@ -13,7 +13,7 @@ from services.subsidy import service, store
 from services.subsidy.api.desk import Desk, no_policy
 from services.subsidy.api.question import QuoteIn, errors, facts_of, plain
 from services.subsidy.api.receipt import Answer, StoredReceipt, WhatIf
-from services.subsidy.domain import PolicyError
+from services.subsidy.domain import FORMULAS, RULES, PolicyError
 
 router = APIRouter(prefix="/v1/quotes", tags=["quotes"])
 
@@ -40,12 +40,12 @@ async def ask(
     await desk.follow(tx.conn)
     try:
         snapshot = desk.snapshot(body.applied_on, body.known_on)
-        facts = facts_of(body, snapshot)
-        if not plain(body, facts) and (wrong := errors(body)):
-            raise invalid(wrong)
-        receipt, quote = await service.answer(tx, desk, facts, snapshot)
+        quote = FORMULAS[RULES](facts_of(body, snapshot), snapshot)
     except PolicyError as error:
         raise (invalid(wrong) if (wrong := errors(body)) else no_policy(error)) from error
+    if not plain(body, quote) and (wrong := errors(body)):
+        raise invalid(wrong)
+    receipt = await service.answer(tx, desk, quote)
     if what_if:
         receipt = receipt[:-1] + b',"what_if":' + orjson.dumps(service.what_if(desk, quote)) + b"}"
     return Response(receipt, 201, media_type="application/json")

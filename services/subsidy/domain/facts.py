@@ -57,17 +57,18 @@ class Facts(NamedTuple):
     """Won, hours, people and months as the source states them; None where it does not.
 
     `size_basis` is "stated", or "headcount" where the class was worked out by 고용보험법 시행령 별표 1. Without a
-    `learner` the trainees are workers of the company; without `yearly` its limit is not looked at.
+    `learner` the trainees are workers of the company; without `yearly` its limit is not looked at. The numbers come
+    first: what is left is the same for many questions.
     """
 
-    programme: str
-    mode: str
-    level: str
-    ai: bool
     hours: int | None
     fee: int | None
     unit_price: int | None
     people: int
+    programme: str
+    mode: str
+    level: str
+    ai: bool
     size_class: str | None
     size_basis: str
     workplace: Place | None

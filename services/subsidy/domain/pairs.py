@@ -38,7 +38,7 @@ _MOST = {
 }  # fmt: skip
 COUNTED = tuple(name for name in _MOST if name in Facts._fields)
 _DENSE, _CHUNK = 2**18, 2**15
-_BASE = Facts("P9", "remote", "beginner", True, 1, 0, 1, 1, None, "stated", None, None)
+_BASE = Facts(1, 0, 1, 1, "P9", "remote", "beginner", True, None, "stated", None, None)
 
 
 @dataclass(frozen=True)

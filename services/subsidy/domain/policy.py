@@ -1,4 +1,4 @@
-"""The policy in force on a date (정책 매개변수), and what it was asked for.
+"""The policy in force on a date (정책 매개변수).
 
 A parameter holds a value per effective date, each with its citation. There are no defaults: a date before the first
 value, a value that a ministry has not set, and an unknown parameter are each an error of their own name.
@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 Scalar = int | Decimal | str
-_MAX_DAYS = 4096
+K = TypeVar("K")
+V = TypeVar("V")
+_MOST_DAYS = 256
 
 
 class PolicyError(LookupError):
@@ -104,6 +106,14 @@ class Given:
         return self.dated.reference.split("; ")
 
 
+def keep(kept: dict[K, V], key: K, value: V, most: int) -> V:
+    """Keeps what was worked out; when there is too much of it, all begins anew."""
+    if len(kept) >= most:
+        kept.clear()
+    kept[key] = value
+    return value
+
+
 def give(parameter: Parameter, key: str, value: Scalar, dated: Dated) -> Given:
     number = Decimal(0) if isinstance(value, str) else Decimal(value)
     scale = 10 ** max(0, -int(number.as_tuple().exponent))
@@ -112,21 +122,21 @@ def give(parameter: Parameter, key: str, value: Scalar, dated: Dated) -> Given:
 
 
 class Snapshot:
-    """The policy on one date. `used` holds every value handed out, in the order of the first asking."""
+    """The policy on one date; the same day asked again is the same snapshot.
 
-    __slots__ = ("_in_force", "on", "used", "version")
+    `cases` is what was worked out for single cases of the policy, on whatever day.
+    """
 
-    def __init__(self, on: date, version: str, in_force: "InForce") -> None:
-        self.on, self.version, self._in_force = on, version, in_force
-        self.used: dict[tuple[str, str], Given] = {}
+    __slots__ = ("_in_force", "cases", "on", "version")
+
+    def __init__(self, on: date, version: str, in_force: "InForce", cases: dict[Any, Any]) -> None:
+        self.on, self.version, self._in_force, self.cases = on, version, in_force, cases
 
     def get(self, parameter: str, key: str = "") -> Given:
         """Raises `UnknownParameter`, `NotInForce` or `Unset`."""
-        place = (parameter, key)
-        given = self._in_force.given.get(place)
+        given = self._in_force.given.get((parameter, key))
         if given is None:
             raise self._in_force.absent(parameter, key)
-        self.used[place] = given
         return given
 
     @property
@@ -188,7 +198,8 @@ class Policy:
     digest: str
     parameters: Mapping[str, Parameter]
     _periods: dict[int, InForce] = field(default_factory=dict, compare=False, repr=False)
-    _days: dict[tuple[date, date | None], InForce] = field(default_factory=dict, compare=False, repr=False)
+    _days: dict[tuple[date, date | None], Snapshot] = field(default_factory=dict, compare=False, repr=False)
+    _cases: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def version(self) -> str:
@@ -207,10 +218,9 @@ class Policy:
         """The policy on `on`, if `known_on` is given by what was known on that day. Raises `NoPolicyYet`."""
         known = self._days.get((on, known_on))
         if known is None:
-            if len(self._days) > _MAX_DAYS:
-                self._days.clear()
-            known = self._days[on, known_on] = self._in_force(on, known_on)
-        return Snapshot(on, self.version, known)
+            found = Snapshot(on, self.version, self._in_force(on, known_on), self._cases)
+            known = keep(self._days, (on, known_on), found, _MOST_DAYS)
+        return known
 
     def _in_force(self, on: date, known_on: date | None) -> InForce:
         period = bisect_right(self.dates, on)

@@ -12,7 +12,11 @@ Multiples and rates are decimals held as whole numbers over a power of ten, so t
 cut (국고금 관리법 제47조).
 """
 
+from hashlib import blake2b
+from operator import attrgetter
 from typing import NamedTuple
+
+import orjson
 
 from libs.contracts.diagnosis import Reason
 from services.subsidy.domain.conditions import OUT_OF_RANGE, missing
@@ -79,39 +83,41 @@ def price(facts: Facts, snapshot: Snapshot) -> Quote:
     return Quote("quoted", facts, snapshot, terms, cost, best.support, cost - best.support, best, others, (), ahead)
 
 
+_support = attrgetter("support")
+
+
 def choose(payable: tuple[Payable, ...], facts: Facts, hours: int, fee: int) -> tuple[Amounts, tuple[Amounts, ...]]:
-    """The line with the largest support, the first of equals, and the others."""
-    best, *rest = (work_out(line, facts, hours, fee) for line in payable)
-    if not rest:
-        return best, ()
-    others: list[Amounts] = []
-    for worked in rest:
-        if worked.support > best.support:
-            best, worked = worked, best
-        others.append(worked)
-    return best, tuple(others)
+    """The line with the largest support, the first of equals, and the others in their order."""
+    if len(payable) == 1:
+        return work_out(payable[0], facts, hours, fee), ()
+    worked = [work_out(line, facts, hours, fee) for line in payable]
+    best = max(worked, key=_support)
+    worked.remove(best)
+    return best, tuple(worked)
 
 
 def identity(quote: Quote) -> str:
-    """A text that is the same for the same facts only; kind, numbers and places are all that a quote depends on."""
-    facts, terms, known_on = quote.facts, quote.terms, quote.snapshot.known_on
-    if terms is None or known_on is not None:
-        return f"{facts}|{known_on}"
-    there, seat = facts.workplace, facts.institution
-    return (
-        f"{terms.kind}|{facts.hours}|{facts.fee}|{facts.unit_price}|{facts.people}|{facts.months}|{facts.yearly}|"
-        f"{there and there.code!r}|{seat and seat.code!r}"
-    )
+    """32 hexadecimal digits, the same for the same question under the same policy only."""
+    facts, terms, snapshot = quote.facts, quote.terms, quote.snapshot
+    if terms is None:
+        return _digest(repr((snapshot.version, snapshot.on, snapshot.known_on, facts)).encode())
+    if not terms.stem:
+        terms.stem = _digest(repr((snapshot.version, snapshot.on, snapshot.known_on, facts[4:])).encode()).encode()
+    return _digest(terms.stem + orjson.dumps(facts[:4]))
+
+
+def _digest(text: bytes) -> str:
+    return blake2b(text, digest_size=16).hexdigest()
 
 
 def work_out(payable: Payable, facts: Facts, hours: int, fee: int) -> Amounts:
     """One line's support in won: plan:IV-①-p.4 (M1), plan:IV-②-p.7 (M3, M4, M5), 사업주훈련 for the rest."""
     given, stated, share = payable.unit_price, facts.unit_price, payable.share
-    unit_price = stated if stated is not None or given is None else given.whole
+    unit_price = stated if stated is not None else given.whole if given is not None else 0
     if payable.line.ceiling:
-        unit_price, cap = 0, payable.multiple_whole
+        cap = payable.multiple_whole
     else:
-        assert unit_price is not None
+        assert unit_price
         cap = unit_price * hours * payable.multiple_whole
     eligible = min(fee * payable.multiple_scale, cap)
     own = 0 if share is None else own_share(share, eligible, payable.multiple_scale)

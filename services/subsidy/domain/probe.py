@@ -54,20 +54,23 @@ class Probe(NamedTuple):
 
 
 class _Watched(Snapshot):
-    """A snapshot that also remembers what it was asked for in vain."""
+    """A snapshot that remembers what it was asked for, and what in vain."""
 
-    __slots__ = ("failed",)
+    __slots__ = ("failed", "used")
 
     def __init__(self, plain: Snapshot) -> None:
-        super().__init__(plain.on, plain.version, replace(plain._in_force, kept={}))
+        super().__init__(plain.on, plain.version, replace(plain._in_force, kept={}), {})
+        self.used: set[tuple[str, str]] = set()
         self.failed: dict[tuple[str, str], PolicyError] = {}
 
     def get(self, parameter: str, key: str = "") -> Given:
         try:
-            return super().get(parameter, key)
+            given = super().get(parameter, key)
         except PolicyError as error:
             self.failed[parameter, key] = error
             raise
+        self.used.add((parameter, key))
+        return given
 
     def values(self) -> object:
         """All that a price depends on."""
@@ -141,12 +144,12 @@ def _cases() -> Iterator[Facts]:
         for mode, level, ai, size, where, learner in product(
             _MODES, _LEVELS, (True, False), _SIZES, _PLACES, _LEARNERS
         ):
-            yield Facts(name, mode, level, ai, 100, 1_000_000, 10_000, 1, size, "stated", where, where, learner, 3)
+            yield Facts(100, 1_000_000, 10_000, 1, name, mode, level, ai, size, "stated", where, where, learner, 3)
         where = _PLACES[1]
         for level, size, fee, learner, unit_price in product(_LEVELS, _SIZES, _FEES, _LEARNERS, (None, 10_000)):
-            yield Facts(name, "remote", level, True, 100, fee, unit_price, 1, size, "stated", where, where, learner, 3)
+            yield Facts(100, fee, unit_price, 1, name, "remote", level, True, size, "stated", where, where, learner, 3)
         for level, size, heads in product(_LEVELS, _SIZES, _HEADS):
             yearly = Yearly(1_000_000_000, heads)
             yield Facts(
-                name, "onsite", level, True, 100, 1_000_000, 10_000, 1, size, "stated", where, where, None, 3, yearly
+                100, 1_000_000, 10_000, 1, name, "onsite", level, True, size, "stated", where, where, None, 3, yearly
             )  # fmt: skip

@@ -5,16 +5,13 @@ differs.
 """
 
 import json
-from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
-from functools import lru_cache
 from operator import itemgetter
 
 from services.subsidy.domain.allowances import Beside, total
 from services.subsidy.domain.facts import Facts, Place
 from services.subsidy.domain.policy import Given, Snapshot
-from services.subsidy.domain.pricing import Amounts, Quote
+from services.subsidy.domain.pricing import Quote
 from services.subsidy.domain.programmes import Line
 from services.subsidy.domain.terms import Payable, Refused, Terms
 
@@ -128,63 +125,70 @@ def citations(quote: Quote) -> tuple[str, ...]:
 def render(quote: Quote, quote_id: str) -> bytes:
     """The receipt as a JSON document; `quote_id` holds nothing that JSON would escape."""
     chosen, facts, terms, cost = quote.chosen, quote.facts, quote.terms, quote.cost
-    values = {
-        "id": quote_id.encode(),
-        "day": _day(quote.snapshot.on),
-        "beside": _allowances(terms, facts) if terms is not None and terms.allowances else b"",
-        "workplace": _where(facts.workplace),
-        "institution": _where(facts.institution),
-        "more": _more(facts),
-    }
-    fee, hours = facts.fee, facts.hours
-    if chosen is None or terms is None or cost is None or fee is None or hours is None:
-        return _unpaid(quote).fill(values)
-    payable, scale = chosen.payable, chosen.payable.multiple_scale
-    values["cost"] = b"%d" % cost
-    values["support"] = b"%d" % chosen.support
-    values["self-pay"] = b"%d" % (cost - chosen.support)
-    values["advance"] = b"%d" % quote.advance
-    values["fee"] = b"%d" % fee
-    values["hours"] = b"%d" % hours
-    values["people"] = b"%d" % facts.people
-    values["unit-price"] = unit_price = b"%d" % chosen.unit_price
-    values["stated"] = b"null" if facts.unit_price is None else unit_price
-    values["cap"] = _won(chosen.cap, scale)
-    values["eligible"] = _won(chosen.eligible, scale)
-    values["exact"] = _won(chosen.exact, scale * payable.rate.scale)
-    values["others"] = _others(quote.others, cost, terms)
-    if payable.share is not None:
-        values["own"] = _won(chosen.own, scale)
-    if chosen.limit is not None and facts.yearly is not None:
-        values["payroll"] = b"%d" % facts.yearly.payroll
-        values["used"] = b"%d" % facts.yearly.used
-        values["left"] = b"%d" % chosen.limit
-    written: Written | None = payable.written
-    if written is None:
-        written = payable.written = _write(payable, facts, quote.snapshot, terms)
-    return written.fill(values)
+    beside = _allowances(terms, facts) if terms is not None and terms.allowances else b""
+    if chosen is None or terms is None or cost is None:
+        return Page(_unpaid(quote), quote).fill((quote_id.encode(), beside))
+    payable = chosen.payable
+    page: Page | None = terms.pages.get(payable.line.id)
+    if page is None:
+        if not payable.written:
+            payable.written = _write(payable, facts, quote.snapshot, terms)
+        page = terms.pages[payable.line.id] = Page(payable.written, quote)
+    _, unit_price, cap, eligible, exact, support, own, limit = chosen
+    scale = payable.multiple_scale
+    values: tuple[object, ...] = (
+        quote_id.encode(), beside,
+        _won(cap, scale), _won(eligible, scale), _won(exact, scale * payable.rate.scale), _won(own, scale),
+        cost, support, cost - support, quote.advance,
+        facts.fee, facts.hours, facts.people, unit_price, limit,
+    )  # fmt: skip
+    for other in quote.others:
+        values += (other.support, cost - other.support)
+    return page.fill(values)
 
 
-@lru_cache(maxsize=1024)
-def _day(on: date) -> bytes:
-    return on.isoformat().encode()
+_HOLES = (
+    "id", "beside", "cap", "eligible", "exact", "own",
+    "cost", "support", "self-pay", "advance", "fee", "hours", "people", "unit-price", "left",
+)  # fmt: skip
+"""What differs from receipt to receipt of one case, in the order in which it is filled in; from "cost" on integers.
+After these come support and self-pay of each line not chosen."""
+_TEXTS = _HOLES.index("cost")
 
 
-class Written:
-    """A receipt of one kind: constant text with named places for what differs from receipt to receipt."""
+class Page:
+    """A receipt of one case on its day: constant text with places for what differs from receipt to receipt."""
 
-    __slots__ = ("_names", "_parts")
+    __slots__ = ("_holes", "_template")
 
-    def __init__(self, text: str) -> None:
-        """`text` holds the places as `_at` makes them."""
-        parts = text.split(_MARK)
-        self._parts = [part.encode() if number % 2 == 0 else b"" for number, part in enumerate(parts)]
-        self._names = itemgetter(*parts[1::2])
+    def __init__(self, text: str, quote: Quote) -> None:
+        """`text` holds the places as `_at` makes them; those of the case are filled in here."""
+        facts = quote.facts
+        payroll, _, used = facts.yearly or (0, 0, 0)
+        case = {
+            "payroll": str(payroll),
+            "used": str(used),
+            "day": quote.snapshot.on.isoformat(),
+            "workplace": _where(facts.workplace),
+            "institution": _where(facts.institution),
+            "more": _more(facts),
+        }
+        parts = text.replace("%", "%%").split(_MARK)
+        holes = [_hole(name) for name in parts[1::2] if name not in case]
+        parts[1::2] = [
+            case[name].replace("%", "%%") if name in case else "%b" if _hole(name) < _TEXTS else "%d"
+            for name in parts[1::2]
+        ]
+        self._template = "".join(parts).encode()
+        self._holes = itemgetter(*holes)
 
-    def fill(self, values: Mapping[str, bytes]) -> bytes:
-        parts = self._parts.copy()
-        parts[1::2] = self._names(values)
-        return b"".join(parts)
+    def fill(self, values: tuple[object, ...]) -> bytes:
+        filled: bytes = self._template % self._holes(values)
+        return filled
+
+
+def _hole(name: str) -> int:
+    return len(_HOLES) + int(name) if name.isdigit() else _HOLES.index(name)
 
 
 _MARK = "\0"
@@ -201,22 +205,27 @@ _PAYERS = {
 }
 
 
-def _write(payable: Payable, facts: Facts, snapshot: Snapshot, terms: Terms) -> Written:
-    """The receipt of a line that pays."""
+def _write(payable: Payable, facts: Facts, snapshot: Snapshot, terms: Terms) -> str:
+    """The receipt of a line that pays, with places for what is not of its kind."""
     line = payable.line
     steps = ",".join(_steps(payable, facts, terms.one))
     payers = f'{{{_PAYERS["moel"]},"won":{_at("support")}}},{{{_PAYERS[line.payer]},"won":{_at("self-pay")}}}'
     money = f'"cost":{_at("cost")},"support":{_at("support")},"self_pay":{_at("self-pay")},"advance":{_at("advance")}'
     names = f'"line":"{line.id}","rules":{_json(line.rules)}'
-    numbers = f'"hours":{_at("hours")},"fee":{_at("fee")},"unit_price":{_at("stated")},"people":{_at("people")}'
-    return Written(
+    stated = "null" if facts.unit_price is None else _at("unit-price")
+    numbers = f'"hours":{_at("hours")},"fee":{_at("fee")},"unit_price":{stated},"people":{_at("people")}'
+    others = [
+        _not_chosen(other.line, place) for place, other in enumerate(o for o in terms.payable if o is not payable)
+    ]
+    others += map(_refused, terms.refused)
+    return (
         f'{_head("quoted", snapshot, facts)},{money},"payers":[{payers}],{names},"steps":[{steps}],'
-        f'"others":[{_at("others")}],"allowances":[{_at("beside")}],"reasons":[],'
+        f'"others":[{",".join(others)}],"allowances":[{_at("beside")}],"reasons":[],'
         f'"inputs":{{{_kind_of(facts)},{numbers},{_PLACES}}}}}'
     )
 
 
-def _unpaid(quote: Quote) -> Written:
+def _unpaid(quote: Quote) -> str:
     """A receipt without a line: the course is free, or there is no price and the reasons say why."""
     facts, terms = quote.facts, quote.terms
     steps = _free(facts, terms) if terms and quote.outcome == "quoted" else []
@@ -224,7 +233,7 @@ def _unpaid(quote: Quote) -> Written:
     refused = ",".join(map(_refused, terms.refused)) if terms else ""
     reasons = ",".join(reason.model_dump_json() for reason in quote.reasons)
     numbers = {"hours": facts.hours, "fee": facts.fee, "unit_price": facts.unit_price, "people": facts.people}
-    return Written(
+    return (
         f'{_head(quote.outcome, quote.snapshot, facts)},{money},"advance":0,"payers":[],"line":null,"rules":[],'
         f'"steps":[{",".join(steps)}],"others":[{refused}],"allowances":[{_at("beside")}],"reasons":[{reasons}],'
         f'"inputs":{{{_kind_of(facts)},{_json(numbers)[1:-1]},{_PLACES}}}}}'
@@ -309,14 +318,9 @@ def _allowance(one: Beside, facts: Facts) -> str:
     return f'{{{names},{_json(won)[1:-1]},"steps":[{",".join(steps)}],"reasons":[{reasons}]}}'
 
 
-_NOTHING_MORE = b'"months":null,"learner":null,"yearly":null'
-
-
-def _more(facts: Facts) -> bytes:
-    if facts.months is None and facts.learner is None and facts.yearly is None:
-        return _NOTHING_MORE
+def _more(facts: Facts) -> str:
     learner, yearly = facts.learner and facts.learner._asdict(), facts.yearly and facts.yearly._asdict()
-    return _json({"months": facts.months, "learner": learner, "yearly": yearly})[1:-1].encode()
+    return _json({"months": facts.months, "learner": learner, "yearly": yearly})[1:-1]
 
 
 def _free(facts: Facts, terms: Terms) -> list[str]:
@@ -340,28 +344,14 @@ def _by(given: Given) -> str:
 
 def _won(amount: int, scale: int) -> bytes:
     """Whole won as a number, anything finer as a string: never a float."""
-    whole, rest = divmod(amount, scale)
-    return b"%d" % whole if not rest else f'"{(Decimal(amount) / scale).normalize():f}"'.encode()
+    if amount % scale:
+        return f'"{(Decimal(amount) / scale).normalize():f}"'.encode()
+    return b"%d" % (amount // scale)
 
 
-def _others(others: tuple[Amounts, ...], cost: int, terms: Terms) -> bytes:
-    """The lines not chosen: first those that would pay less, then those that refuse."""
-    if terms.refused and not terms.written:
-        terms.written = ",".join(map(_refused, terms.refused)).encode()
-    if not others:
-        return terms.written
-    made = [_not_chosen(other, cost) for other in others]
-    return b",".join([*made, terms.written] if terms.written else made)
-
-
-def _not_chosen(other: Amounts, cost: int) -> bytes:
-    money = b',"outcome":"not-chosen","support":%d,"self_pay":%d,"reasons":[]}' % (other.support, cost - other.support)
-    return _line_start(other.payable.line) + money
-
-
-@lru_cache(maxsize=64)
-def _line_start(line: Line) -> bytes:
-    return f"{{{_line(line)}".encode()
+def _not_chosen(line: Line, place: int) -> str:
+    money = f'"support":{_at(str(2 * place))},"self_pay":{_at(str(2 * place + 1))}'
+    return f'{{{_line(line)},"outcome":"not-chosen",{money},"reasons":[]}}'
 
 
 def _line(line: Line) -> str:
@@ -374,9 +364,8 @@ def _refused(refused: Refused) -> str:
     return f"{{{_line(refused.line)},{rest}}}"
 
 
-@lru_cache(maxsize=8192)
-def _where(place: Place | None) -> bytes:
+def _where(place: Place | None) -> str:
     if place is None:
-        return b"null"
+        return "null"
     shown = {"region_code": place.code, "in_force": place.now, "tier2": place.tier2, "tier3": place.tier3}
-    return _json({**shown, "capital_and_depopulation": place.overlap}).encode()
+    return _json({**shown, "capital_and_depopulation": place.overlap})

@@ -1,17 +1,17 @@
 """What the policy says to a kind of case (지원 조건): which lines pay, at which multiple and rate, and which do not.
 
 Terms depend on the kind of company, learner and course only, not on won, hours or people: they are settled once per
-kind and period, so that many quotes share them.
+kind and period, and kept per case and day, so that many quotes share them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from libs.contracts.diagnosis import Reason
 from services.subsidy.domain.allowances import Beside, beside
 from services.subsidy.domain.conditions import CONDITIONS, is_gap, rate_place, reason_of, too_young
 from services.subsidy.domain.facts import Facts, fee_band, premium_class
-from services.subsidy.domain.policy import Given, NotInForce, PolicyError, Snapshot
+from services.subsidy.domain.policy import Given, NotInForce, PolicyError, Snapshot, keep
 from services.subsidy.domain.programmes import PROGRAMMES, Line, Programme, not_priced, replaced
 
 
@@ -29,7 +29,7 @@ class Payable:
 
     `unit_price` is the parameter that gives the unit price where the course states none. The whole numbers are those
     of the formula, `divisor` their scales times the cut. `share` is the learner's own share, an amount or a rate.
-    `written` is the receipt with places for its numbers, kept here by `receipt`.
+    `written` is the receipt with places for all that is not of the kind, kept here by `receipt`.
     """
 
     line: Line
@@ -46,7 +46,7 @@ class Payable:
     share: Given | None = None
     advance: Given | None = None
     limit: Limit | None = None
-    written: Any = None
+    written: str = ""
 
 
 class Refused(NamedTuple):
@@ -61,7 +61,8 @@ class Refused(NamedTuple):
 class Terms:
     """`actual` is the rule that support ends at the actual fee, `fee` the fee of courses that state none, if the policy
     knows it, and `one` the rule against stacking where several lines pay. `reasons` say why no line pays.
-    `written` is the refused lines as the receipt shows them, `kind` the text of the kind.
+    `stem` stands for the case on its day, all of a question but its numbers; `pages` are its receipts with places for
+    the numbers, by line. Both are kept here by those who make them.
     """
 
     actual: Given
@@ -72,11 +73,14 @@ class Terms:
     outcome: str = "quoted"
     reasons: tuple[Reason, ...] = ()
     allowances: tuple[Beside, ...] = ()
-    written: bytes = b""
-    kind: str = ""
+    stem: bytes = b""
+    pages: dict[str, Any] = field(default_factory=dict)
 
 
 _SHARED = {name for name, programme in PROGRAMMES.items() if any(line.share for line in programme.lines)}
+
+
+_MOST_CASES = 4096
 
 
 def kind_of(facts: Facts) -> tuple[object, ...]:
@@ -94,12 +98,20 @@ def kind_of(facts: Facts) -> tuple[object, ...]:
 
 
 def settle(facts: Facts, snapshot: Snapshot) -> Terms:
-    """The terms of a known programme; those of a kind that was seen before are the same object."""
+    """The terms of a known programme; those of a case that was seen before are the same object."""
+    band = fee_band(facts.fee) if facts.programme in _SHARED else None
+    case = (snapshot, facts[4:], facts.unit_price is None, band)
+    known: Terms | None = snapshot.cases.get(case)
+    if known is None:
+        known = keep(snapshot.cases, case, replace(_of_kind(facts, snapshot), pages={}), _MOST_CASES)
+    return known
+
+
+def _of_kind(facts: Facts, snapshot: Snapshot) -> Terms:
     kind = kind_of(facts)
     known: Terms | None = snapshot.kept.get(kind)
     if known is None:
         known = settle_for(PROGRAMMES[facts.programme], facts, snapshot)
-        known.kind = repr(kind)
         if not any(place is not None and place.problem for place in (facts.workplace, facts.institution)):
             snapshot.kept[kind] = known  # a problem names its place, so it belongs to that place alone
     return known

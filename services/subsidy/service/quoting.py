@@ -154,13 +154,12 @@ def identify(subject: str, on: date, policy_version: str) -> str:
     return blake2b(f"{subject}|{on.isoformat()}|{policy_version}".encode(), digest_size=16).hexdigest()
 
 
-async def answer(tx: Tx, desk: Desk, facts: Facts, snapshot: Snapshot) -> tuple[bytes, Quote]:
-    """Prices stated facts and stores the quote; gives the receipt as JSON, and the quote. The desk has followed."""
-    quote = FORMULAS[RULES](facts, snapshot)
-    quote_id = identify(identity(quote), snapshot.on, snapshot.version)
+async def answer(tx: Tx, desk: Desk, quote: Quote) -> bytes:
+    """Stores the quote of stated facts and gives its receipt as JSON. The desk has followed."""
+    quote_id, snapshot = identity(quote), quote.snapshot
     await desk.keep(tx)
     await store.keep_answer(tx.conn, row_of(tx, quote_id, quote, snapshot.on, snapshot.version))
-    return render(quote, quote_id), quote
+    return render(quote, quote_id)
 
 
 def what_if(desk: Desk, quote: Quote) -> dict[str, Any]:
