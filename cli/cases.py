@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from services.subsidy.cases import EXPECTED, Result, TableInvalid, check, read
+from services.subsidy.case_files import EXPECTED, TableInvalid, read
+from services.subsidy.cases import Result, check
 from services.subsidy.domain import Policy, PolicyInvalid, parse
 from services.subsidy.loading import FOLDER
 from services.subsidy.loading import read as read_policy
@@ -54,6 +55,8 @@ def _explain(result: Result) -> None:
         print(f"        {EXPECTED[name][0]} {name}: {told}")
     receipt = result.receipt
     if receipt is None:
+        for ko, en in result.why:
+            print(f"        {ko} / {en}")
         return
     print("        산출 내역 / receipt:")
     for step in receipt["steps"]:

@@ -9,7 +9,8 @@ import xlsxwriter
 import yaml
 
 from cli import cases as command
-from services.subsidy.cases import ASKED, EXPECTED, Case, TableInvalid, check, read
+from services.subsidy.case_files import ASKED, EXPECTED, Case, TableInvalid, read
+from services.subsidy.cases import check
 from services.subsidy.loading import policy
 
 FOLDER = Path(__file__).parent / "cases"
@@ -173,3 +174,54 @@ def test_the_command_shows_the_receipt_of_what_differs_and_fails(
 def test_a_refusal_that_differs_is_told_with_its_reasons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.run([as_csv(tmp_path / "t.csv", ROW | {"region": ""})]) == command.DIFFERS
     assert "지역을 알 수 없습니다" in capsys.readouterr().out
+
+
+OFFICIAL = (
+    "2026년 훈련비 지원 사례표\n\n"
+    "이름;신청일;사업;훈련방법;수준;AI 과정;훈련시간;기준단가(원);훈련비;인원;정원;기업규모;사업장지역;지원금;자부담\n"
+    "창원;2026.1.1.;P10;집체;중급;○;16시간;10,000원;160000.0;1명;20;우선지원대상기업;48123;152,000;8,000\n"
+    "서울;2026년 1월 1일;P10;집체;중급;네;16;10000;160000;1;;우선지원;11680;144000;16000\n"
+    "정원 초과;2026/1/1;P10;집체;중급;1;16;10000;160000;21;20;우선지원;11680;없음;없음\n"
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949", "utf-16"])
+def test_a_table_as_an_office_writes_it_is_understood(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "t.csv").write_bytes(OFFICIAL.encode(encoding))
+    cases = read(tmp_path / "t.csv")
+    assert [case.row for case in cases] == [4, 5, 6]
+    assert [check(case, policy()).differs for case in cases] == [{}, {}, {}]
+    assert cases[2].expected == {"support": None, "self_pay": None}
+
+
+def test_nothing_of_a_table_is_read_past_in_silence(tmp_path: Path) -> None:
+    lines = OFFICIAL.splitlines()
+    lines[2] += ";지원금"
+    lines[3] += ";;이 칸은 무엇인가"
+    (tmp_path / "t.csv").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(TableInvalid) as caught:
+        read(tmp_path / "t.csv")
+    assert {(fault.row, fault.field) for fault in caught.value.faults} == {(3, "support"), (4, "17열")}
+    (tmp_path / "t.yaml").write_text("rows: [셋, {이름: 하나}]", encoding="utf-8")
+    with pytest.raises(TableInvalid) as caught:
+        read(tmp_path / "t.yaml")
+    assert (1, "rows") in {(fault.row, fault.field) for fault in caught.value.faults}
+
+
+def test_a_code_of_a_yaml_table_keeps_its_zeros(tmp_path: Path) -> None:
+    row = "{date: 2026-01-01, programme: P10, mode: onsite, level: intermediate, ai: yes, people: 1, cost: null, "
+    path = tmp_path / "t.yaml"
+    path.write_text(f"rows:\n- {row}headcount: 60, ksic_version: 11, ksic_code: 01110}}\n", encoding="utf-8")
+    (case,) = read(path)
+    assert (case.asked["ksic_code"], case.asked["headcount"], case.expected) == ("01110", 60, {"cost": None})
+
+
+def test_what_is_wrong_with_a_question_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = as_csv(tmp_path / "t.csv", ROW | {"people": "21", "capacity": "20", "hours": "-1"})
+    assert command.run([wrong]) == command.DIFFERS
+    shown = capsys.readouterr().out
+    assert "인원 21명이 정원 20명을 넘습니다" in shown
+    assert "음수일 수 없습니다" in shown
+    early = as_csv(tmp_path / "t.csv", ROW | {"date": "2024-12-31"})
+    assert command.run([early]) == command.DIFFERS
+    assert "이 시스템의 정책은 2025-01-01부터" in capsys.readouterr().out
