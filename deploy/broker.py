@@ -87,8 +87,12 @@ class Kafka:
         if not cluster.exists():
             # A random first character could be "-", which the tool would take for an option.
             write_private(cluster, base64.urlsafe_b64encode(b"ieum" + secrets.token_bytes(12)).decode().rstrip("="))
-        tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster.read_text()]
-        run(["java", "-Xmx128m", *self._java(), *tool, "-c", str(self._settings)], os.environ, self.directory)
+        given = ["--ignore-formatted", "-t", cluster.read_text(), "-c", str(self._settings)]
+        self.tool("kafka.tools.StorageTool", "format", *given)
+
+    def tool(self, name: str, *arguments: str) -> None:
+        """Runs one of Kafka's own programs by the name of its class."""
+        run(["java", "-Xmx128m", *self._java(), name, *arguments], os.environ, self.directory)
 
     def launch(self) -> Process:
         """Starts the process and does not wait."""

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from deploy import topics
 from libs.common import migrate
 from libs.common.db import Database
+from libs.common.kafka import Brokers
 from libs.common.settings import Settings
 
 
@@ -28,7 +29,7 @@ async def upgrade(service: str, url: str) -> None:
 
 
 async def _prepare(service: str, replication: int, settings: Settings) -> None:
-    for topic in await topics.create(settings.bus_url.removeprefix("kafka://"), replication):
+    for topic in await topics.create(Brokers.at(settings.bus_url), replication):
         sys.stdout.write(f"topic {topic}\n")
     await upgrade(service, settings.database_url)
 
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     try:
         asyncio.run(_prepare(options.service, options.replication, settings))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(f"{options.service}: 준비됨 / prepared\n")

@@ -1,5 +1,6 @@
 """Processes that outlive their starter, known by pid and start time so that a recycled pid is never touched."""
 
+import atexit
 import os
 import random
 import signal
@@ -37,6 +38,13 @@ def _stat(pid: int) -> tuple[str, int, int] | None:
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Children of this run: an ended one stays in the process table until it is asked for."""
+
+
+@atexit.register
+def _reap() -> None:
+    """Children that ended and were never asked for."""
+    for child in _children.values():
+        child.poll()
 
 
 class Process:

@@ -27,6 +27,7 @@ from deploy.process import Process, last_lines, port_is_free, wait_until
 from libs.common import issuer
 from libs.common.crypto import new_keyring
 from libs.common.issuer import write_private
+from libs.common.kafka import Brokers
 from libs.common.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -170,7 +171,7 @@ class System:
         """Databases, topics and tables, where they are missing."""
         with_database = [service.name for service in self._services if service.database]
         prepare_databases(postgres, {name: keys[f"database:{name}"] for name in with_database})
-        for topic in asyncio.run(topics.create(kafka.bootstrap)):
+        for topic in asyncio.run(topics.create(Brokers(kafka.bootstrap))):
             self._say(f"topic {topic}")
         for name in with_database:
             # In this process: the address holds a password, and command lines can be read by everybody.

@@ -6,6 +6,7 @@ import time
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError
 
+from libs.common.kafka import Brokers
 from libs.contracts import COMPACTED, TOPICS
 
 PARTITIONS = 6
@@ -24,7 +25,7 @@ def config(topic: str, replication: int = 1) -> dict[str, str]:
     return {"cleanup.policy": "delete", "retention.ms": str(RETENTION_DAYS * 86_400_000), **safe}
 
 
-async def create(servers: str, replication: int = 1, within: float = 30.0) -> list[str]:
+async def create(brokers: Brokers, replication: int = 1, within: float = 30.0) -> list[str]:
     """Creates what is missing and gives the names of the new ones; a broker that starts is waited for.
 
     Raises RuntimeError where Kafka refuses, or cannot be reached `within` seconds.
@@ -32,7 +33,7 @@ async def create(servers: str, replication: int = 1, within: float = 30.0) -> li
     deadline = time.monotonic() + within
     while True:
         try:
-            codes = await _ask(servers, replication)
+            codes = await _ask(brokers, replication)
         except KafkaConnectionError as error:
             codes, reason = dict.fromkeys(TOPICS, _NOT_YET), repr(error)
         else:
@@ -44,9 +45,9 @@ async def create(servers: str, replication: int = 1, within: float = 30.0) -> li
         await asyncio.sleep(0.5)
 
 
-async def _ask(servers: str, replication: int) -> dict[str, int]:
+async def _ask(brokers: Brokers, replication: int) -> dict[str, int]:
     """Kafka's answer per topic as its error code."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers.servers, **brokers.security)
     try:
         await admin.start()
         wanted = [

@@ -60,12 +60,12 @@ class Bus(Protocol):
 
 
 def open_bus(url: str, clock: Clock = utc_now) -> Bus:
-    """`kafka://host:port,...` or `eventlog:///path/to/file.db`."""
+    """`eventlog:///path/to/file.db`, or an address as `libs.common.kafka.Brokers` reads it."""
     scheme, _, rest = url.partition("://")
-    if scheme == "kafka":
-        from libs.common.kafka import KafkaBus
+    if scheme.startswith("kafka"):
+        from libs.common.kafka import Brokers, KafkaBus
 
-        return KafkaBus(rest)
+        return KafkaBus(Brokers.at(url))
     if scheme == "eventlog":
         from libs.common.eventlog import EventLog
 

@@ -6,8 +6,10 @@ between redelivers a little, which every consumer must stand anyway.
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from ssl import create_default_context
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -20,13 +22,48 @@ from libs.common.crash import crash_point
 _log = structlog.get_logger()
 _COMMIT_EVERY = 0.5
 _STUCK_AFTER = 60.0
+_SETTLED_AFTER = 60.0
+"""A member that lived so long had joined well: what ended it begins a new row of attempts."""
+
+
+class Brokers(NamedTuple):
+    """Where the brokers are (host:port, comma separated), and how they are spoken to."""
+
+    servers: str
+    security: Mapping[str, Any] = {}
+
+    @classmethod
+    def at(cls, url: str) -> "Brokers":
+        """`kafka://host:port,…` is plain; `kafka+tls://[user:password@]host:port,…[?ca=FILE][&mechanism=PLAIN]` is TLS,
+        with certificates that this machine or the file trusts, signed in by SCRAM-SHA-512 where a user is given.
+
+        Raises ValueError, which holds no password, where the URL is not one of these.
+        """
+        scheme, _, rest = url.partition("://")
+        address, _, query = rest.partition("?")
+        user, _, servers = address.rpartition("@")
+        asked = dict(parse_qsl(query, keep_blank_values=True))
+        known = asked.keys() <= {"ca", "mechanism"} and asked.get("mechanism", "PLAIN") in ("PLAIN", "SCRAM-SHA-512")
+        if scheme == "kafka" and not user and not query and servers:
+            return cls(servers)
+        if scheme != "kafka+tls" or not known or not servers:
+            raise ValueError(
+                "BUS_URL: kafka://HOST:PORT or kafka+tls://[USER:PASSWORD@]HOST:PORT[?ca=FILE&mechanism=…]"
+            )
+        security: dict[str, Any] = {
+            "security_protocol": "SSL",
+            "ssl_context": create_default_context(cafile=asked.get("ca")),
+        }
+        if user:
+            name, _, password = user.partition(":")
+            security |= {"security_protocol": "SASL_SSL", "sasl_mechanism": asked.get("mechanism", "SCRAM-SHA-512")}
+            security |= {"sasl_plain_username": unquote(name), "sasl_plain_password": unquote(password)}
+        return cls(servers, security)
 
 
 class KafkaBus:
-    """`servers` is host:port, comma separated."""
-
-    def __init__(self, servers: str, session_timeout_ms: int = 15_000) -> None:
-        self.servers = servers
+    def __init__(self, brokers: Brokers, session_timeout_ms: int = 15_000) -> None:
+        self.servers, self._security = brokers
         self._session_timeout_ms = session_timeout_ms
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
@@ -38,6 +75,7 @@ class KafkaBus:
                 return
             producer = AIOKafkaProducer(
                 bootstrap_servers=self.servers,
+                **self._security,
                 enable_idempotence=True,
                 acks="all",
                 linger_ms=0,
@@ -74,6 +112,7 @@ class KafkaBus:
         while True:
             member = _Member(self._consumer(group, max_batch), handle, max_batch, gather)
             self._members[group] = member
+            began = time.monotonic()
             try:
                 await member.run(topics)
             except (KafkaError, ConnectionError, _Stuck) as error:
@@ -81,12 +120,15 @@ class KafkaBus:
             finally:
                 self._members.pop(group, None)
                 await member.stop()
+            if time.monotonic() - began > _SETTLED_AFTER:
+                pause = 0.2
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
 
     def _consumer(self, group: str, max_batch: int) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
             bootstrap_servers=self.servers,
+            **self._security,
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -16,7 +16,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True)
 
     database_url: str = Field("", description="SQLAlchemy URL of the service's own database")
-    bus_url: str = Field("", description="kafka://host:port[,host:port] or eventlog:///path/to/file.db")
+    bus_url: str = Field(
+        "",
+        description="kafka://host:port[,host:port], kafka+tls://[user:password@]host:port[?ca=FILE&mechanism=PLAIN], "
+        "SCRAM-SHA-512 unless told, or eventlog:///path/to/file.db",
+    )
     role: Role = Field("all", description="api: HTTP only; worker: consumers, relay and jobs; all: both")
     pool_size: int = Field(8, ge=1, description="database connections that a process may hold")
 

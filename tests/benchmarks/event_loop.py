@@ -26,7 +26,7 @@ from libs.common.consumer import Consumer
 from libs.common.db import Database, Tx
 from libs.common.envelope import Received, to_message
 from libs.common.ids import random_uuid7, utc_now
-from libs.common.kafka import KafkaBus
+from libs.common.kafka import Brokers, KafkaBus
 from libs.common.kit import tune_gc
 from libs.common.rows import insert_rows
 from libs.contracts.catalog import Course, CoursePublishedV1, CourseWithdrawnV1
@@ -68,7 +68,7 @@ async def fill(servers: str) -> None:
     if TOPIC not in names:
         await admin.create_topics([NewTopic(TOPIC, 3, 1)])
     await admin.close()
-    bus = KafkaBus(servers)
+    bus = KafkaBus(Brokers(servers))
     now = utc_now()
     batch: list[Message] = []
     for number in range(EVENTS):
@@ -107,7 +107,7 @@ async def ours(servers: str, url: str) -> float:
         if handled >= EVENTS:
             done.set()
 
-    bus = KafkaBus(servers)
+    bus = KafkaBus(Brokers(servers))
     task = asyncio.create_task(bus.consume(f"ours-{uuid.uuid4()}", [TOPIC], handle, max_batch=BATCH))
     await done.wait()
     seconds = time.perf_counter() - began[0]

@@ -12,7 +12,7 @@ from deploy.broker import Kafka
 from deploy.process import free_port
 from libs.common.bus import Bus
 from libs.common.eventlog import EventLog
-from libs.common.kafka import KafkaBus
+from libs.common.kafka import Brokers, KafkaBus
 from tests.bus.conftest import Place, create_topic, member, until
 from tests.bus.worker import KEYS, numbered
 from tests.conftest import need_distributed
@@ -87,7 +87,7 @@ async def test_a_bus_that_is_not_there_is_named_and_found_later(broker: Kafka, t
 
 
 async def test_a_kafka_address_without_a_broker_is_not_reachable() -> None:
-    bus = KafkaBus(f"127.0.0.1:{free_port()}")
+    bus = KafkaBus(Brokers(f"127.0.0.1:{free_port()}"))
     assert not await bus.reachable()
     with pytest.raises(ConnectionError):
         await bus.start()

@@ -14,7 +14,7 @@ import orjson
 
 from libs.common.bus import Bus, Delivery, Message
 from libs.common.eventlog import EventLog
-from libs.common.kafka import KafkaBus
+from libs.common.kafka import Brokers, KafkaBus
 
 LEASE = 2.0
 """Seconds until a silent member is held for dead."""
@@ -25,7 +25,7 @@ def open_short(url: str) -> Bus:
     """The bus at `url`, with members that are soon held for dead."""
     scheme, _, rest = url.partition("://")
     if scheme == "kafka":
-        return KafkaBus(rest, session_timeout_ms=int(LEASE * 1000))
+        return KafkaBus(Brokers(rest), session_timeout_ms=int(LEASE * 1000))
     return EventLog(Path(rest), lease=LEASE)
 
 

@@ -14,6 +14,7 @@ from deploy import local, topics
 from deploy.broker import Kafka, kafka_version
 from deploy.postgres import Postgres
 from deploy.process import Process, free_port, wait_until
+from libs.common.kafka import Brokers
 from libs.contracts import TOPICS
 from tests.conftest import need_distributed
 
@@ -64,7 +65,7 @@ async def _read(broker: Kafka, topic: str, count: int) -> list[bytes]:
 @pytest.mark.kafka
 @pytest.mark.timeout(120)
 async def test_a_killed_broker_comes_back_on_its_port_with_every_acknowledged_message(broker: Kafka) -> None:
-    await topics.create(broker.bootstrap)
+    await topics.create(Brokers(broker.bootstrap))
     sent = [b"%d" % number for number in range(50)]
     await _produce(broker, TOPICS[0], sent)
     address, pid = broker.bootstrap, broker.pid
@@ -81,9 +82,9 @@ async def test_a_killed_broker_comes_back_on_its_port_with_every_acknowledged_me
 @pytest.mark.kafka
 @pytest.mark.timeout(120)
 async def test_topics_are_created_once_and_only_what_is_missing(broker: Kafka) -> None:
-    await topics.create(broker.bootstrap)
+    await topics.create(Brokers(broker.bootstrap))
     broker.restart()
-    assert await topics.create(broker.bootstrap) == []
+    assert await topics.create(Brokers(broker.bootstrap)) == []
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await admin.start()
     try:

@@ -20,7 +20,7 @@ from libs.common.bus import Bus
 from libs.common.consumer import Consumer
 from libs.common.db import Database, Tx
 from libs.common.eventlog import EventLog
-from libs.common.kafka import KafkaBus
+from libs.common.kafka import Brokers, KafkaBus
 from libs.common.relay import Relay
 from libs.common.rows import insert_rows
 from libs.contracts.catalog import CourseWithdrawnV1
@@ -77,7 +77,7 @@ async def open_database(url: str, metadata: MetaData) -> Database:
 
 def open_bus(url: str) -> Bus:
     scheme, _, rest = url.partition("://")
-    return KafkaBus(rest, session_timeout_ms=1500) if scheme == "kafka" else EventLog(Path(rest), lease=1.0)
+    return KafkaBus(Brokers(rest), session_timeout_ms=1500) if scheme == "kafka" else EventLog(Path(rest), lease=1.0)
 
 
 async def count(db: Database, table: Table) -> int:

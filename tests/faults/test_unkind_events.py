@@ -11,7 +11,7 @@ from sqlalchemy import text
 from libs.common.bus import Delivery, Message
 from libs.common.consumer import BACKOFF, PATIENCE, Consumer
 from libs.common.db import Database, Tx
-from libs.common.kafka import KafkaBus
+from libs.common.kafka import Brokers, KafkaBus
 from libs.contracts.catalog import CourseWithdrawnV1
 from tests.bus.conftest import create_topic, until
 from tests.faults.kit import batch, letters, message, take, taken
@@ -133,7 +133,7 @@ async def test_headers_without_a_value_and_messages_without_key_or_value_do_not_
     await producer.send_and_wait(topic, b"{}", partition=0, headers=[("ce_id", None), ("ce_type", None)])
     await producer.send_and_wait(topic, good.value, b"\xff\xfe", 0, headers=[*good.headers, ("extra", None)])
     await producer.stop()
-    bus = KafkaBus(kafka)
+    bus = KafkaBus(Brokers(kafka))
     seen: list[Delivery] = []
 
     async def keep(some: Sequence[Delivery]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy import topics
-from libs.common.kafka import KafkaBus
+from libs.common.kafka import Brokers, KafkaBus
 from services.__main__ import System
 from services.subsidy.loading import documents
 from tests.conftest import Clock
@@ -79,7 +79,7 @@ def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
 async def test_kafka_and_postgresql_end_in_the_state_of_the_embedded_system(
     kafka: str, postgres_server: Any, tmp_path: Path
 ) -> None:
-    await topics.create(kafka)
+    await topics.create(Brokers(kafka))
     mark = uuid.uuid4().hex[:8]
 
     def url_of(service: str) -> str:
@@ -88,7 +88,7 @@ async def test_kafka_and_postgresql_end_in_the_state_of_the_embedded_system(
         return str(postgres_server.url_for(name))
 
     embedded = await _play(System(tmp_path / "embedded", Clock()))
-    distributed = await _play(System(tmp_path / "distributed", Clock(), bus=KafkaBus(kafka), url_of=url_of))
+    distributed = await _play(System(tmp_path / "distributed", Clock(), bus=KafkaBus(Brokers(kafka)), url_of=url_of))
     assert list(differences(distributed, embedded)) == []
     assert len(embedded["referrals"]) == len(embedded["recommendations"]) == 27
     assert set(embedded["dead letters"]) == {0}
