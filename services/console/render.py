@@ -44,7 +44,20 @@ LABELS: dict[str, dict[str, tuple[str, str]]] = {
         "people": ("훈련 경험", "trained people"),
         "leadership": ("필요 인식", "awareness of need"),
     },
-    "tier2": {"capital": ("수도권", "capital region"), "non_capital": ("비수도권", "outside the capital region")},
+    "tier": {
+        "capital": ("수도권", "capital region"),
+        "non_capital": ("비수도권", "outside the capital region"),
+        "depopulation": ("인구감소지역", "depopulation area"),
+    },
+    "reading": {
+        "priority": ("우선지원대상기업", "priority support"),
+        "actual_fee": ("실제 훈련비", "actual fee"),
+        "one": ("하나만", "only one"),
+        "employer": ("사업주훈련", "employer training"),
+        "workplace": ("사업장 소재지", "the workplace"),
+        "institution": ("훈련기관 소재지", "the institution"),
+        "suppliers_and_regional_peers": ("협력사와 지역 유사 산업", "suppliers and similar industry of the region"),
+    },
     "source": {
         "course": ("과정 정보", "stated by the course"),
         "request": ("기업 정보", "stated for the company"),
@@ -90,7 +103,7 @@ def won(amount: int | None) -> str:
 
 
 _UNITS = {"won": "원", "won/hour": "원/시간", "won/month": "원/월", "hours": "시간", "people": "명"}
-_CODES = {"size_class": "size", "tier2": "tier2"}
+_CODES = {"size_class": "size", "tier2": "tier", "tier3": "tier", "text": "reading"}
 
 
 def measure(value: int | str | None, unit: str) -> tuple[str, str]:
@@ -99,8 +112,6 @@ def measure(value: int | str | None, unit: str) -> tuple[str, str]:
         return "–", "not known"
     if unit in _CODES:
         return label(str(value), _CODES[unit])
-    if unit == "text":
-        return label(str(value), "size")
     try:
         amount = Decimal(str(value))
     except InvalidOperation:

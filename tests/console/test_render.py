@@ -5,6 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from services.console import render
+from services.subsidy.loading import policy
+
+OVERLAPS = ("common.overlap_two_tiers", "common.overlap_three_tiers")
+"""Tiers, which receipts show as such."""
 
 
 @pytest.mark.parametrize(
@@ -24,6 +28,8 @@ from services.console import render
         ("priority", "size_class", "우선지원대상기업"),
         ("priority", "text", "우선지원대상기업"),
         ("capital", "tier2", "수도권"),
+        ("depopulation", "tier3", "인구감소지역"),
+        ("one", "text", "하나만"),
         ("그 밖", "text", "그 밖"),
         ("많음", "won", "많음"),
         (None, "won", "–"),
@@ -31,6 +37,14 @@ from services.console import render
 )
 def test_a_factor_is_shown_with_its_unit(value: int | str | None, unit: str, shown: str) -> None:
     assert render.measure(value, unit)[0] == shown
+
+
+def test_every_reading_of_the_policy_has_words() -> None:
+    texts = [p for p in policy().parameters.values() if p.unit == "text" and p.id not in OVERLAPS]
+    for parameter in texts:
+        for value in [value for dated in parameter.values for value in dated.cells.values() if value is not None]:
+            assert all(render.measure(str(value), "text")), (parameter.id, value)
+    assert len(texts) > 5
 
 
 @pytest.mark.parametrize(("amount", "shown"), [(0, "0원"), (14520000, "14,520,000원"), (None, "–")])
