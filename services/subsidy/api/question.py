@@ -86,18 +86,18 @@ def facts_of(body: QuoteIn, snapshot: Snapshot) -> Facts:
     yearly = None
     if company.annual_payroll is not None and company.headcount is not None:
         yearly = Yearly(company.annual_payroll, company.headcount, company.support_used or 0)
-    return Facts(
+    region, seat = company.region_code, course.institution_region
+    return tuple.__new__(Facts, (
         course.hours, course.fee, course.unit_price, body.people, course.programme, course.mode, course.level,
-        course.ai, size_class, basis,
-        place(company.region_code, on) if company.region_code else None,
-        place(course.institution_region, on) if course.institution_region else None,
+        course.ai, size_class, basis, place(region, on) if region else None, place(seat, on) if seat else None,
         Learner(learner.status, learner.age) if learner else None, course.months, yearly,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def plain(body: QuoteIn, quote: Quote) -> bool:
     """Whether there is certainly nothing wrong, seen at a glance; most questions are plain."""
-    company, workplace, institution = body.company, quote.facts.workplace, quote.facts.institution
+    company, facts = body.company, quote.facts
+    workplace, institution = facts.workplace, facts.institution
     return (
         quote.terms is not None
         and (workplace is None or workplace.code == workplace.now)

@@ -147,15 +147,20 @@ def premium_class(facts: Facts) -> str:
     return "from_150_to_999" if heads < 1000 else "from_1000"
 
 
-def in_range(facts: Facts) -> bool:
-    """Whether every number that is known can be one."""
-    fee, hours, unit_price = facts.fee, facts.hours, facts.unit_price
+def numbers_in_range(hours: int | None, fee: int | None, unit_price: int | None, people: int) -> bool:
+    """Whether the numbers that come first can be; None is a number that nobody stated."""
     return (
         (fee is None or 0 <= fee <= MAX_WON)
         and (hours is None or 0 < hours <= MAX_HOURS)
         and (unit_price is None or 0 < unit_price <= MAX_WON)
-        and 0 < facts.people <= MAX_PEOPLE
-        and (facts.months is None or 0 < facts.months <= MAX_MONTHS)
+        and 0 < people <= MAX_PEOPLE
+    )
+
+
+def case_in_range(facts: Facts) -> bool:
+    """Whether all other numbers can be."""
+    return (
+        (facts.months is None or 0 < facts.months <= MAX_MONTHS)
         and (facts.learner is None or facts.learner.age is None or 0 <= facts.learner.age <= MAX_AGE)
         and (facts.yearly is None or _possible(*facts.yearly))
     )

@@ -18,8 +18,8 @@ from services.subsidy.domain.facts import (
     Facts,
     Learner,
     Yearly,
+    case_in_range,
     fee_band,
-    in_range,
     premium_class,
 )
 from services.subsidy.domain.programmes import PROGRAMMES
@@ -208,7 +208,7 @@ def _steps(of: Callable[[int], str], least: int, most: int) -> list[int]:
 
 
 def _refused(pairs: Pairs) -> Flags:
-    """Unknown programmes, and numbers that cannot be (`facts.in_range`)."""
+    """Unknown programmes, and numbers that cannot be (`facts.numbers_in_range`, `facts.case_in_range`)."""
     refused = np.zeros(len(pairs), np.bool_)
     for name, column in pairs.numbers.items():
         least, most = _MOST[name]
@@ -223,4 +223,4 @@ def _refused(pairs: Pairs) -> Flags:
 
 
 def _too_old(learner: Learner | None) -> bool:
-    return not in_range(_BASE._replace(learner=learner))
+    return not case_in_range(_BASE._replace(learner=learner))

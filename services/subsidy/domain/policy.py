@@ -198,7 +198,7 @@ class Policy:
     digest: str
     parameters: Mapping[str, Parameter]
     _periods: dict[int, InForce] = field(default_factory=dict, compare=False, repr=False)
-    _days: dict[tuple[date, date | None], Snapshot] = field(default_factory=dict, compare=False, repr=False)
+    _days: dict[date | tuple[date, date], Snapshot] = field(default_factory=dict, compare=False, repr=False)
     _cases: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
@@ -216,10 +216,10 @@ class Policy:
 
     def at(self, on: date, known_on: date | None = None) -> Snapshot:
         """The policy on `on`, if `known_on` is given by what was known on that day. Raises `NoPolicyYet`."""
-        known = self._days.get((on, known_on))
+        known = self._days.get(on if known_on is None else (on, known_on))
         if known is None:
             found = Snapshot(on, self.version, self._in_force(on, known_on), self._cases)
-            known = keep(self._days, (on, known_on), found, _MOST_DAYS)
+            known = keep(self._days, on if known_on is None else (on, known_on), found, _MOST_DAYS)
         return known
 
     def _in_force(self, on: date, known_on: date | None) -> InForce:
@@ -273,4 +273,4 @@ def _source(parameter: Parameter, key: str, dated: Dated) -> str:
         "note_en": dated.note and dated.note.en,
     }
     kept = {name: value for name, value in members.items() if value is not None}
-    return json.dumps(kept, ensure_ascii=False)[1:-1]
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))[1:-1]

@@ -138,7 +138,8 @@ def _won(payable: Payable) -> _Won:
 def price_all(pairs: Pairs, snapshot: Snapshot) -> Population:
     """Every pair's price under the policy of one day. Raises what `price` raises for such facts."""
     kind, examples = kinds(pairs)
-    terms = tuple(settle(case, snapshot) for case in pairs.cases(examples))
+    terms = tuple(one for case in pairs.cases(examples) if (one := settle(case, snapshot)) is not None)
+    assert len(terms) == len(examples), "kinds are of cases that can be"
     recipes: dict[_Recipe, int] = {_NO_RULE: 0}
     # Kind -1, where no rule was asked, is the last place of the table.
     table = [recipes.setdefault(_recipe(one), len(recipes)) for one in terms] + [0]

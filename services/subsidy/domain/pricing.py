@@ -13,14 +13,13 @@ cut (국고금 관리법 제47조).
 """
 
 from hashlib import blake2b
-from operator import attrgetter
 from typing import NamedTuple
 
 import orjson
 
 from libs.contracts.diagnosis import Reason
 from services.subsidy.domain.conditions import OUT_OF_RANGE, missing
-from services.subsidy.domain.facts import Facts, in_range
+from services.subsidy.domain.facts import Facts, numbers_in_range
 from services.subsidy.domain.policy import Given, Snapshot
 from services.subsidy.domain.programmes import PROGRAMMES, unknown
 from services.subsidy.domain.terms import Payable, Terms, settle
@@ -62,12 +61,11 @@ class Quote(NamedTuple):
 
 def price(facts: Facts, snapshot: Snapshot) -> Quote:
     """The best legal price; of competing lines only the one with the largest support applies (common.one_support)."""
-    if facts.programme not in PROGRAMMES:
-        return Quote("unpriced", facts, snapshot, None, reasons=(unknown(facts.programme),))
-    if not in_range(facts):
-        return Quote("unpriced", facts, snapshot, None, reasons=(OUT_OF_RANGE,))
+    hours, fee, unit_price, people = facts[:4]
     terms = settle(facts, snapshot)
-    fee, hours = facts.fee, facts.hours
+    if terms is None or not numbers_in_range(hours, fee, unit_price, people):
+        reason = OUT_OF_RANGE if facts.programme in PROGRAMMES else unknown(facts.programme)
+        return Quote("unpriced", facts, snapshot, None, reasons=(reason,))
     if fee is None and terms.fee is not None:
         fee = int(terms.fee.value)
     if fee == 0:
@@ -78,22 +76,26 @@ def price(facts: Facts, snapshot: Snapshot) -> Quote:
     if fee is None or hours is None:
         return Quote("unpriced", facts, snapshot, terms, reasons=missing(facts))
     best, others = choose(terms.payable, facts, hours, fee)
-    cost = fee * facts.people
-    ahead = advance(best, facts.people) if best.payable.advance is not None else 0
-    return Quote("quoted", facts, snapshot, terms, cost, best.support, cost - best.support, best, others, (), ahead)
-
-
-_support = attrgetter("support")
+    cost = fee * people
+    ahead = advance(best, people) if best.payable.advance is not None else 0
+    support = best.support
+    # A named tuple's own constructor is a Python call; at a million quotes it shows.
+    made = ("quoted", facts, snapshot, terms, cost, support, cost - support, best, others, (), ahead)
+    return tuple.__new__(Quote, made)
 
 
 def choose(payable: tuple[Payable, ...], facts: Facts, hours: int, fee: int) -> tuple[Amounts, tuple[Amounts, ...]]:
     """The line with the largest support, the first of equals, and the others in their order."""
+    best = work_out(payable[0], facts, hours, fee)
     if len(payable) == 1:
-        return work_out(payable[0], facts, hours, fee), ()
-    worked = [work_out(line, facts, hours, fee) for line in payable]
-    best = max(worked, key=_support)
-    worked.remove(best)
-    return best, tuple(worked)
+        return best, ()
+    others = []
+    for line in payable[1:]:
+        worked = work_out(line, facts, hours, fee)
+        if worked.support > best.support:
+            best, worked = worked, best
+        others.append(worked)
+    return best, tuple(others)
 
 
 def identity(quote: Quote) -> str:
@@ -119,14 +121,17 @@ def work_out(payable: Payable, facts: Facts, hours: int, fee: int) -> Amounts:
     else:
         assert unit_price
         cap = unit_price * hours * payable.multiple_whole
-    eligible = min(fee * payable.multiple_scale, cap)
+    eligible = fee * payable.multiple_scale
+    if eligible > cap:
+        eligible = cap
     own = 0 if share is None else own_share(share, eligible, payable.multiple_scale)
     exact = (eligible - own) * payable.rate_whole * facts.people
     support = exact // payable.divisor * payable.cut_whole
-    if payable.limit is None:
-        return Amounts(payable, unit_price, cap, eligible, exact, support, own)
-    left = yearly_limit(payable, facts)
-    return Amounts(payable, unit_price, cap, eligible, exact, min(support, left), own, left)
+    left = None
+    if payable.limit is not None:
+        left = yearly_limit(payable, facts)
+        support = min(support, left)
+    return tuple.__new__(Amounts, (payable, unit_price, cap, eligible, exact, support, own, left))
 
 
 def own_share(share: Given, eligible: int, scale: int) -> int:

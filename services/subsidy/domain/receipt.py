@@ -5,6 +5,7 @@ differs.
 """
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from operator import itemgetter
 
@@ -122,33 +123,40 @@ def citations(quote: Quote) -> tuple[str, ...]:
     return tuple(dict.fromkeys(citation for given in used for citation in given.citations))
 
 
+Page = tuple[bytes, Callable[[tuple[object, ...]], tuple[object, ...]]]
+"""A receipt of one case on its day: constant text with places for what differs from receipt to receipt, and how these
+are picked from all values."""
+
+
 def render(quote: Quote, quote_id: str) -> bytes:
     """The receipt as a JSON document; `quote_id` holds nothing that JSON would escape."""
-    chosen, facts, terms, cost = quote.chosen, quote.facts, quote.terms, quote.cost
+    _, facts, _, terms, cost, support, self_pay, chosen, others, _, ahead = quote
     beside = _allowances(terms, facts) if terms is not None and terms.allowances else b""
     if chosen is None or terms is None or cost is None:
-        return Page(_unpaid(quote), quote).fill((quote_id.encode(), beside))
-    payable = chosen.payable
-    page: Page | None = terms.pages.get(payable.line.id)
+        template, holes = _page(_unpaid(quote), quote)
+        return template % holes((quote_id.encode(), beside))
+    payable, unit_price, cap, eligible, exact, _, own, limit = chosen
+    page: Page | None = terms.pages.get(payable)
     if page is None:
         if not payable.written:
             payable.written = _write(payable, facts, quote.snapshot, terms)
-        page = terms.pages[payable.line.id] = Page(payable.written, quote)
-    _, unit_price, cap, eligible, exact, support, own, limit = chosen
+        page = terms.pages[payable] = _page(payable.written, quote)
+    template, holes = page
     scale = payable.multiple_scale
     values: tuple[object, ...] = (
         quote_id.encode(), beside,
-        _won(cap, scale), _won(eligible, scale), _won(exact, scale * payable.rate.scale), _won(own, scale),
-        cost, support, cost - support, quote.advance,
+        _won(cap, scale), _won(eligible, scale), _won(own, scale) if own else b"0",
+        _won(exact, scale * payable.rate.scale),
+        cost, support, self_pay, ahead,
         facts.fee, facts.hours, facts.people, unit_price, limit,
     )  # fmt: skip
-    for other in quote.others:
+    for other in others:
         values += (other.support, cost - other.support)
-    return page.fill(values)
+    return template % holes(values)
 
 
 _HOLES = (
-    "id", "beside", "cap", "eligible", "exact", "own",
+    "id", "beside", "cap", "eligible", "own", "exact",
     "cost", "support", "self-pay", "advance", "fee", "hours", "people", "unit-price", "left",
 )  # fmt: skip
 """What differs from receipt to receipt of one case, in the order in which it is filled in; from "cost" on integers.
@@ -156,35 +164,25 @@ After these come support and self-pay of each line not chosen."""
 _TEXTS = _HOLES.index("cost")
 
 
-class Page:
-    """A receipt of one case on its day: constant text with places for what differs from receipt to receipt."""
-
-    __slots__ = ("_holes", "_template")
-
-    def __init__(self, text: str, quote: Quote) -> None:
-        """`text` holds the places as `_at` makes them; those of the case are filled in here."""
-        facts = quote.facts
-        payroll, _, used = facts.yearly or (0, 0, 0)
-        case = {
-            "payroll": str(payroll),
-            "used": str(used),
-            "day": quote.snapshot.on.isoformat(),
-            "workplace": _where(facts.workplace),
-            "institution": _where(facts.institution),
-            "more": _more(facts),
-        }
-        parts = text.replace("%", "%%").split(_MARK)
-        holes = [_hole(name) for name in parts[1::2] if name not in case]
-        parts[1::2] = [
-            case[name].replace("%", "%%") if name in case else "%b" if _hole(name) < _TEXTS else "%d"
-            for name in parts[1::2]
-        ]
-        self._template = "".join(parts).encode()
-        self._holes = itemgetter(*holes)
-
-    def fill(self, values: tuple[object, ...]) -> bytes:
-        filled: bytes = self._template % self._holes(values)
-        return filled
+def _page(text: str, quote: Quote) -> Page:
+    """`text` holds the places as `_at` makes them; those of the case are filled in here."""
+    facts = quote.facts
+    payroll, _, used = facts.yearly or (0, 0, 0)
+    case = {
+        "payroll": str(payroll),
+        "used": str(used),
+        "day": quote.snapshot.on.isoformat(),
+        "workplace": _where(facts.workplace),
+        "institution": _where(facts.institution),
+        "more": _more(facts),
+    }
+    parts = text.replace("%", "%%").split(_MARK)
+    holes = [_hole(name) for name in parts[1::2] if name not in case]
+    parts[1::2] = [
+        case[name].replace("%", "%%") if name in case else "%b" if _hole(name) < _TEXTS else "%d"
+        for name in parts[1::2]
+    ]
+    return "".join(parts).encode(), itemgetter(*holes)
 
 
 def _hole(name: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from libs.contracts.diagnosis import Reason
 from services.subsidy.domain.allowances import Beside, beside
 from services.subsidy.domain.conditions import CONDITIONS, is_gap, rate_place, reason_of, too_young
-from services.subsidy.domain.facts import Facts, fee_band, premium_class
+from services.subsidy.domain.facts import Facts, case_in_range, fee_band, premium_class
 from services.subsidy.domain.policy import Given, NotInForce, PolicyError, Snapshot, keep
 from services.subsidy.domain.programmes import PROGRAMMES, Line, Programme, not_priced, replaced
 
@@ -74,7 +74,7 @@ class Terms:
     reasons: tuple[Reason, ...] = ()
     allowances: tuple[Beside, ...] = ()
     stem: bytes = b""
-    pages: dict[str, Any] = field(default_factory=dict)
+    pages: dict[Payable, Any] = field(default_factory=dict)
 
 
 _SHARED = {name for name, programme in PROGRAMMES.items() if any(line.share for line in programme.lines)}
@@ -97,12 +97,13 @@ def kind_of(facts: Facts) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def settle(facts: Facts, snapshot: Snapshot) -> Terms:
-    """The terms of a known programme; those of a case that was seen before are the same object."""
+def settle(facts: Facts, snapshot: Snapshot) -> Terms | None:
+    """The terms of a case, None where its programme is unknown or one of its numbers cannot be. Those of a case that
+    was seen before are the same object."""
     band = fee_band(facts.fee) if facts.programme in _SHARED else None
     case = (snapshot, facts[4:], facts.unit_price is None, band)
     known: Terms | None = snapshot.cases.get(case)
-    if known is None:
+    if known is None and facts.programme in PROGRAMMES and case_in_range(facts):
         known = keep(snapshot.cases, case, replace(_of_kind(facts, snapshot), pages={}), _MOST_CASES)
     return known
 
