@@ -7,7 +7,7 @@ BEGIN IMMEDIATE (the driver's own way of beginning loses updates), with WAL and 
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from libs.common import tables, telemetry
+from libs.common import postgres, tables, telemetry
 from libs.common.crash import crash_point
 from libs.common.ids import Clock, NewId, random_uuid7, utc_now
 from libs.common.rows import insert_locked, insert_rows
@@ -109,8 +109,10 @@ class Database:
             self.writer = _sqlite_engine(url, "BEGIN IMMEDIATE", pool_size)
             self.reader = _sqlite_engine(url, "BEGIN", pool_size)
         else:
-            self.writer = create_async_engine(
+            # One round trip per query instead of three; `postgres.transaction` begins and ends what is more.
+            self.reader = create_async_engine(
                 url,
+                isolation_level="AUTOCOMMIT",
                 pool_size=pool_size,
                 max_overflow=0,
                 pool_use_lifo=True,
@@ -126,33 +128,32 @@ class Database:
                     },
                 },
             )
-            # One round trip per query instead of three; shares the writer's pool.
-            self.reader = self.writer.execution_options(isolation_level="AUTOCOMMIT")
+            self.writer = self.reader.execution_options(isolation_level="READ COMMITTED")
 
     @asynccontextmanager
     async def transaction(self, causes: Mapping[str, telemetry.Cause] | None = None) -> AsyncIterator[Tx]:
         """Commits at the end of the block, or leaves nothing behind."""
-        async with AsyncExitStack() as stack:
-            if self.is_sqlite:
-                await stack.enter_async_context(self._one_writer)
-            conn = await stack.enter_async_context(self.writer.connect())
-            begun = await conn.begin()
+        async with self._begun() as conn:
             tx = Tx(conn, self.clock(), self.new_id)
             tx.causes = causes or {}
-            try:
-                yield tx
-                has_events = await tx.flush()
-                for prepare in self.before_commit:
-                    await prepare(tx, has_events)
-            except BaseException:
-                await begun.rollback()
-                raise
+            yield tx
+            has_events = await tx.flush()
+            for prepare in self.before_commit:
+                await prepare(tx, has_events)
             crash_point("tx.before_commit")
-            await begun.commit()
-            crash_point("tx.after_commit")
+        crash_point("tx.after_commit")
         tx.committed()
         for notify in self.on_commit:
             notify(tx, has_events)
+
+    @asynccontextmanager
+    async def _begun(self) -> AsyncIterator[AsyncConnection]:
+        if self.is_sqlite:
+            async with self._one_writer, self.writer.begin() as conn:
+                yield conn
+        else:
+            async with postgres.transaction(self.reader) as conn:
+                yield conn
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -163,12 +164,8 @@ class Database:
     @asynccontextmanager
     async def single(self) -> AsyncIterator[AsyncConnection]:
         """A connection for one statement that is a transaction by itself; on SQLite one that waits its turn."""
-        if self.is_sqlite:
-            async with self._one_writer, self.writer.begin() as conn:
-                yield conn
-        else:
-            async with self.reader.connect() as conn:
-                yield conn
+        async with self._begun() if self.is_sqlite else self.reading() as conn:
+            yield conn
 
     async def reachable(self) -> bool:
         """Whether the database answers now: tells an outage from a fault of one event."""

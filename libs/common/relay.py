@@ -7,18 +7,18 @@ first copy in order all the same, since every leader begins at the oldest unsent
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-import asyncpg
 import structlog
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import metrics, tables
+from libs.common import metrics, postgres, tables
 from libs.common.bus import Bus
 from libs.common.crash import crash_point
 from libs.common.db import Database, Tx
@@ -82,16 +82,14 @@ class Relay:
     async def pump(self) -> int:
         """Publishes the oldest unsent events and marks them; returns how many."""
         async with self.db.reading() as conn:
-            unsent = select(tables.outbox).where(tables.outbox.c.sent_at.is_(None))
-            rows = (await conn.execute(unsent.order_by(tables.outbox.c.seq).limit(_BATCH))).mappings().all()
+            rows = await _unsent(conn)
         if not rows:
             return 0
         crash_point("relay.before_publish")
-        await self.bus.publish([to_message(row, self.source) for row in rows])  # type: ignore[arg-type]
+        await self.bus.publish([to_message(row, self.source) for row in rows])
         crash_point("relay.after_publish")
         async with self.db.single() as conn:
-            sent = tables.outbox.c.seq.in_([row["seq"] for row in rows])
-            await conn.execute(update(tables.outbox).where(sent).values(sent_at=self.db.clock()))
+            await _mark(conn, [row["seq"] for row in rows], self.db.clock())
         crash_point("relay.after_mark")
         return len(rows)
 
@@ -122,6 +120,24 @@ class Relay:
             await tx.conn.execute(delete(tables.idempotency).where(tables.idempotency.c.created_at < before))
 
 
+_UNSENT = f"SELECT * FROM outbox WHERE sent_at IS NULL ORDER BY seq LIMIT {_BATCH}"  # noqa: S608
+_MARK = "UPDATE outbox SET sent_at = $1 WHERE seq = ANY($2)"
+
+
+async def _unsent(conn: AsyncConnection) -> Sequence[Mapping[str, Any]]:
+    if conn.dialect.name == "postgresql":
+        return await postgres.fetch(conn, _UNSENT)
+    unsent = select(tables.outbox).where(tables.outbox.c.sent_at.is_(None))
+    return (await conn.execute(unsent.order_by(tables.outbox.c.seq).limit(_BATCH))).mappings().all()  # type: ignore[return-value]
+
+
+async def _mark(conn: AsyncConnection, seqs: Sequence[int], now: datetime) -> None:
+    if conn.dialect.name == "postgresql":
+        await postgres.fetch(conn, _MARK, now, seqs)
+        return
+    await conn.execute(update(tables.outbox).where(tables.outbox.c.seq.in_(seqs)).values(sent_at=now))
+
+
 @asynccontextmanager
 async def leadership(db: Database, wake: asyncio.Event) -> AsyncIterator[Any]:
     """Waits until this process leads; gives a function that says whether it still does."""
@@ -132,7 +148,7 @@ async def leadership(db: Database, wake: asyncio.Event) -> AsyncIterator[Any]:
         finally:
             file.close()
         return
-    conn = await connect(db.url)
+    conn = await postgres.connect(db.url)
     try:
         while not await conn.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK):
             await asyncio.sleep(1.0)
@@ -153,9 +169,3 @@ async def _lock_file(path: Path) -> IO[bytes]:
             else:
                 unless_locked.pop_all()
                 return file
-
-
-async def connect(url: str) -> Any:
-    """A bare connection, outside the pool, for locks and notifications."""
-    parsed = make_url(url).set(drivername="postgresql")
-    return await asyncpg.connect(parsed.render_as_string(hide_password=False), timeout=10)

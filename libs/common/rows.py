@@ -10,12 +10,10 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
 
-import asyncpg
 import orjson
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    CursorResult,
     Table,
     Text,
     TextClause,
@@ -27,10 +25,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeDecorator
 
+from libs.common import postgres
 from libs.common.columns import Json
 
 Rows = Sequence[Mapping[str, Any]]
@@ -68,9 +66,7 @@ async def update_rows(conn: AsyncConnection, table: Table, rows: Rows, key: str)
         return
     names = tuple(rows[0])
     if conn.dialect.name == "postgresql":
-        await conn.execute(
-            _update_statement(table, names, key), {n: _bound(table, n, [row[n] for row in rows]) for n in names}
-        )
+        await postgres.fetch(conn, _update_statement(table, names, key), *_columns(table, names, rows))
         return
     changes = ", ".join(f"{name} = :{name}" for name in names if name != key)
     statement = text(f"UPDATE {table.name} SET {changes} WHERE {key} = :{key}")  # noqa: S608
@@ -99,26 +95,23 @@ async def insert_locked(conn: AsyncConnection, table: Table, rows: Rows, locks: 
     before the count of the locks taken is known.
     """
     if len(rows) >= _COPY_FROM:
-        await conn.execute(_TAKE_LOCKS, {"space": space, "locks": list(locks)})
+        await postgres.fetch(conn, _TAKE_LOCKS, space, locks)
         await insert_rows(conn, table, rows)
         return
     names = tuple(rows[0])
-    values = {name: _bound(table, name, [row[name] for row in rows]) for name in names}
-    await conn.execute(_locked_statement(table, names), {**values, "space": space, "locks": list(locks)})
+    await postgres.fetch(conn, _locked_statement(table, names), space, locks, *_columns(table, names, rows))
 
 
-_TAKE_LOCKS = text("SELECT pg_advisory_xact_lock(:space, lock) FROM unnest(CAST(:locks AS INT[])) AS lock")
+_TAKE_LOCKS = "SELECT pg_advisory_xact_lock($1, lock) FROM unnest(CAST($2 AS INT[])) AS lock"
 
 
 @lru_cache(maxsize=16)
-def _locked_statement(table: Table, names: tuple[str, ...]) -> TextClause:
-    arrays = ", ".join(f"CAST(:{name} AS {table.c[name].type.compile(_POSTGRES)}[])" for name in names)
+def _locked_statement(table: Table, names: tuple[str, ...]) -> str:
     listed = ", ".join(names)
-    return text(
-        "WITH taken AS MATERIALIZED (SELECT pg_advisory_xact_lock(:space, lock)"  # noqa: S608
-        " FROM unnest(CAST(:locks AS INT[])) AS lock), counted AS MATERIALIZED (SELECT count(*) FROM taken)"
+    return (
+        f"WITH taken AS MATERIALIZED ({_TAKE_LOCKS}), counted AS MATERIALIZED (SELECT count(*) FROM taken)"  # noqa: S608
         f" INSERT INTO {table.name} ({listed}) SELECT {', '.join(f'u.{name}' for name in names)}"
-        f" FROM counted, unnest({arrays}) AS u({listed})"
+        f" FROM counted, unnest({_arrays(table, names, 3)}) AS u({listed})"
     )
 
 
@@ -141,14 +134,7 @@ async def _copy(conn: AsyncConnection, table: Table, names: tuple[str, ...], row
     records: Iterable[Sequence[Any]] = map(itemgetter(*names), rows)
     if json_places:
         records = ([_text(v) if p in json_places else v for p, v in enumerate(record)] for record in records)
-    driver = (await conn.get_raw_connection()).driver_connection
-    assert driver is not None
-    if not driver.is_in_transaction():
-        await conn.execute(text("SELECT 1"))
-    try:
-        await driver.copy_records_to_table(table.name, records=records, columns=names)
-    except asyncpg.IntegrityConstraintViolationError as error:
-        raise IntegrityError(f"COPY {table.name}", None, error) from error
+    await postgres.copy(conn, table.name, names, records)
 
 
 def _text(value: Any) -> str | None:
@@ -164,25 +150,33 @@ async def _write(conn: AsyncConnection, table: Table, rows: Rows, tail: str) -> 
         await conn.execute(_values(table, tuple(rows[0]), tail), list(rows))
 
 
-async def _unnest(conn: AsyncConnection, table: Table, rows: Rows, tail: str) -> CursorResult[Any]:
+async def _unnest(conn: AsyncConnection, table: Table, rows: Rows, tail: str) -> Sequence[Any]:
     """Columns whose value is one and the same object in all rows travel once, the others as arrays."""
     names = tuple(rows[0])
-    columns = {name: _bound(table, name, [row[name] for row in rows]) for name in names}
+    columns = dict(zip(names, _columns(table, names, rows), strict=True))
     varying = tuple(name for name in names if any(value is not columns[name][0] for value in columns[name]))
     varying = varying or names[:1]  # one row: everything is constant
-    values = {name: columns[name] if name in varying else columns[name][0] for name in names}
-    return await conn.execute(_unnest_statement(table, names, varying, tail), values)
+    values = [columns[name] if name in varying else columns[name][0] for name in names]
+    return await postgres.fetch(conn, _unnest_statement(table, names, varying, tail), *values)
 
 
 @lru_cache(maxsize=512)
-def _unnest_statement(table: Table, names: tuple[str, ...], varying: tuple[str, ...], tail: str) -> TextClause:
-    kinds = {name: table.c[name].type.compile(_POSTGRES) for name in names}
-    chosen = ", ".join(f"u.{name}" if name in varying else f"CAST(:{name} AS {kinds[name]})" for name in names)
-    arrays = ", ".join(f"CAST(:{name} AS {kinds[name]}[])" for name in varying)
-    return text(
+def _unnest_statement(table: Table, names: tuple[str, ...], varying: tuple[str, ...], tail: str) -> str:
+    places = {name: f"CAST(${place} AS {_kind(table, name)}" for place, name in enumerate(names, 1)}
+    chosen = ", ".join(f"u.{name}" if name in varying else f"{places[name]})" for name in names)
+    arrays = ", ".join(f"{places[name]}[])" for name in varying)
+    return (
         f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {chosen}"  # noqa: S608
         f" FROM unnest({arrays}) AS u({', '.join(varying)}) {tail}"
     )
+
+
+def _kind(table: Table, name: str) -> str:
+    return table.c[name].type.compile(_POSTGRES)
+
+
+def _arrays(table: Table, names: tuple[str, ...], first: int) -> str:
+    return ", ".join(f"CAST(${place} AS {_kind(table, name)}[])" for place, name in enumerate(names, first))
 
 
 @lru_cache(maxsize=256)
@@ -193,13 +187,16 @@ def _values(table: Table, names: tuple[str, ...], tail: str) -> TextClause:
 
 
 @lru_cache(maxsize=256)
-def _update_statement(table: Table, names: tuple[str, ...], key: str) -> TextClause:
-    arrays = ", ".join(f"CAST(:{name} AS {table.c[name].type.compile(_POSTGRES)}[])" for name in names)
+def _update_statement(table: Table, names: tuple[str, ...], key: str) -> str:
     changes = ", ".join(f"{name} = u.{name}" for name in names if name != key)
-    return text(
-        f"UPDATE {table.name} SET {changes} FROM unnest({arrays}) AS u({', '.join(names)})"  # noqa: S608
+    return (
+        f"UPDATE {table.name} SET {changes} FROM unnest({_arrays(table, names, 1)}) AS u({', '.join(names)})"  # noqa: S608
         f" WHERE {table.name}.{key} = u.{key}"
     )
+
+
+def _columns(table: Table, names: tuple[str, ...], rows: Rows) -> list[list[Any]]:
+    return [_bound(table, name, [row[name] for row in rows]) for name in names]
 
 
 def _bound(table: Table, name: str, values: list[Any]) -> list[Any]:

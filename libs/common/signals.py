@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import text
 
+from libs.common import postgres
 from libs.common.db import Database, Tx
-from libs.common.relay import WAKE_CHANNEL, connect
+from libs.common.relay import WAKE_CHANNEL
 
 EVERYTHING = "*"
 """The payload that says: whatever you remember may be old."""
@@ -50,13 +50,13 @@ class Signals:
 
     async def _notify_others(self, tx: Tx, has_events: bool) -> None:
         if has_events and not self.relay_is_here():
-            await tx.conn.execute(text(f"SELECT pg_notify('{WAKE_CHANNEL}', '')"))
+            await postgres.fetch(tx.conn, "SELECT pg_notify($1, '')", WAKE_CHANNEL)
         for channel, group in groupby(sorted(tx.signals), key=lambda signal: signal[0]):
             payloads = [payload for _, payload in group]
             body = orjson.dumps([self._me, channel, payloads]).decode()
             if len(body) > _MAX_BYTES:
                 body = orjson.dumps([self._me, channel, [EVERYTHING]]).decode()
-            await tx.conn.execute(text(f"SELECT pg_notify('{_CHANNEL}', :body)"), {"body": body})
+            await postgres.fetch(tx.conn, "SELECT pg_notify($1, $2)", _CHANNEL, body)
 
     async def listen(self) -> None:
         """Runs until cancelled; does nothing where nobody subscribed or nothing travels."""
@@ -70,7 +70,7 @@ class Signals:
             await asyncio.sleep(1.0)
 
     async def _listen_once(self) -> None:
-        conn = await connect(self._db.url)
+        conn = await postgres.connect(self._db.url)
         lost = asyncio.Event()
         try:
             conn.add_termination_listener(lambda _: lost.set())
