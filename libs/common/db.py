@@ -158,7 +158,7 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection for queries."""
-        async with self.reader.connect() as conn:
+        async with self.reader.connect() if self.is_sqlite else postgres.connection(self.reader) as conn:
             yield conn
 
     @asynccontextmanager

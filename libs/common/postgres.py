@@ -15,12 +15,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection whose transaction is committed at the end of the block, or leaves nothing behind."""
+async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection from the pool that the server has not ended in the meantime, as far as this side has heard."""
     async with engine.connect() as conn:
         if _driver(conn).is_closed():
             await conn.invalidate()
             await conn.get_raw_connection()
+        yield conn
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection whose transaction is committed at the end of the block, or leaves nothing behind."""
+    async with connection(engine) as conn:
         bare = _driver(conn)
         begun = bare.transaction(isolation="read_committed")
         try:

@@ -116,12 +116,18 @@ async def test_a_connection_that_the_server_ended_is_replaced(on_postgres: Datab
         assert await outside.fetchval("SELECT pg_terminate_backend($1)", pid)
         await outside.close()
 
-    async with on_postgres.reading() as conn:
-        [(idle,)] = await straight.fetch(conn, "SELECT pg_backend_pid()")
-    await end(idle)
-    await asyncio.sleep(0.2)  # the word of it arrives
+    async def end_idle() -> None:
+        async with on_postgres.reading() as conn:
+            [(idle,)] = await straight.fetch(conn, "SELECT pg_backend_pid()")
+        await end(idle)
+        await asyncio.sleep(0.2)  # the word of it arrives
+
+    await end_idle()
     async with on_postgres.transaction() as tx:
         assert [tuple(row) for row in await straight.fetch(tx.conn, "SELECT 1")] == [(1,)]
+    await end_idle()
+    async with on_postgres.reading() as conn:
+        assert await conn.scalar(text("SELECT 1")) == 1
 
     async def ended_within() -> None:
         async with on_postgres.transaction() as tx:
