@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from services.subsidy.case_files import EXPECTED, TableInvalid, read
+from services.subsidy.case_files import EXPECTED, load
 from services.subsidy.cases import Result, check
 from services.subsidy.domain import Policy, PolicyInvalid, parse
 from services.subsidy.loading import FOLDER
@@ -15,7 +15,7 @@ AGREED, DIFFERS, UNREADABLE = 0, 1, 2
 
 
 def run(files: list[Path], folder: Path | None = None) -> int:
-    """Prints every case; gives 0 where all agree, 1 where one differs, 2 where a file cannot be read."""
+    """Prints every case; gives 0 where all agree, 1 where one differs, 2 where something cannot be read."""
     try:
         policy = parse(*read_policy(folder or FOLDER))
     except (PolicyInvalid, OSError) as error:
@@ -28,14 +28,15 @@ def run(files: list[Path], folder: Path | None = None) -> int:
 
 def _file(path: Path, policy: Policy) -> int:
     print(f"\n{path}")
-    try:
-        cases = read(path)
-    except TableInvalid as error:
-        for fault in error.faults:
-            where = "" if fault.row is None else f"{fault.row}행 / row {fault.row}, "
-            print(f"  오류 / error: {where}{fault.field}: {fault.ko} / {fault.en}")
+    table = load(path)
+    for sheet in table.unread:
+        print(f"  열 이름이 없어 읽지 않은 시트 / sheet not read, it names no columns: {sheet}")
+    for fault in table.faults:
+        where = "" if fault.row is None else f"{fault.row}행 / row {fault.row}, "
+        print(f"  오류 / error: {where}{fault.field}: {fault.ko} / {fault.en}")
+    if table.faults and not table.cases:
         return UNREADABLE
-    results = [check(case, policy) for case in cases]
+    results = [check(case, policy) for case in table.cases]
     for result in results:
         mark = "다름 differs" if result.differs else "일치 agrees "
         print(f"  {mark}  {result.case.row:>4}  {result.case.name}")
@@ -46,6 +47,10 @@ def _file(path: Path, policy: Policy) -> int:
     print(
         f"  {len(results)}건 가운데 {agreed}건 일치, {wrong}건 다름 / {agreed} of {len(results)} agree, {wrong} differ"
     )
+    if table.faults:
+        count = len(table.faults)
+        print(f"  읽을 수 없는 곳이 {count}곳 있어 끝나지 않은 점검입니다 / incomplete: {count} fault(s) named above")
+        return UNREADABLE
     return DIFFERS if wrong else AGREED
 
 

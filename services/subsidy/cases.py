@@ -92,7 +92,12 @@ def _differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> dict[
     differs = {}
     for name, value in expected.items():
         got = found.get(name)
-        agrees = set(value) <= set(got or ()) if name == "cites" else value == got
+        if name == "cites" and value is not None:
+            agrees = set(value) <= set(got or ())
+        elif isinstance(value, list) or isinstance(got, list):
+            agrees = sorted(value or ()) == sorted(got or ())
+        else:
+            agrees = value == got
         if not agrees:
             differs[name] = (value, got)
     return differs

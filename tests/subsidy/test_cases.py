@@ -9,7 +9,7 @@ import xlsxwriter
 import yaml
 
 from cli import cases as command
-from services.subsidy.case_files import ASKED, EXPECTED, Case, TableInvalid, read
+from services.subsidy.case_files import ASKED, EXPECTED, Case, TableInvalid, load, read
 from services.subsidy.cases import check
 from services.subsidy.loading import policy
 
@@ -206,6 +206,116 @@ def test_nothing_of_a_table_is_read_past_in_silence(tmp_path: Path) -> None:
     with pytest.raises(TableInvalid) as caught:
         read(tmp_path / "t.yaml")
     assert (1, "rows") in {(fault.row, fault.field) for fault in caught.value.faults}
+
+
+def test_a_row_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = as_csv(tmp_path / "t.csv", ROW, ROW | {"fee": "NaN", "people": "참"}, ROW | {"self_pay": "0"})
+    assert command.run([table]) == command.UNREADABLE
+    shown = capsys.readouterr().out
+    assert "3행 / row 3, fee: 읽을 수 없는 값입니다: 'NaN'" in shown
+    assert "3행 / row 3, people" in shown
+    assert "2건 가운데 1건 일치, 1건 다름" in shown
+    assert "자부담 self_pay: 기대 expected 0, 계산 found 8,000" in shown
+
+
+BEGINNER = {
+    "programme": "P9", "mode": "remote", "level": "beginner", "ai": True, "hours": 8, "unit_price": 5000,
+    "fee": 60000, "people": 1, "size": "priority",
+}  # fmt: skip
+
+
+def test_a_yaml_table_may_be_a_plain_list_with_its_columns_grouped(tmp_path: Path) -> None:
+    expected = {"support": 60000, "self_pay": 0}
+    flat = {"name": "셋", "date": "2026-03-01", **BEGINNER, **expected, "cites": ["plan:IV-②-p.7"]}
+    grouped = {"name": "셋", "date": "2026-03-01", "input": BEGINNER, "expected": expected, "cites": ["plan:IV-②-p.7"]}
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump([flat, grouped], allow_unicode=True), encoding="utf-8")
+    one, other = read(tmp_path / "t.yaml")
+    assert (one.asked, one.expected) == (other.asked, other.expected)
+    assert check(one, policy()).differs == {}
+
+
+def test_what_stands_twice_in_a_row_is_named_and_never_chosen(tmp_path: Path) -> None:
+    start = "{date: 2026-01-01, programme: P10, mode: onsite, level: intermediate, ai: yes, people: 1"
+    rows = f"- {start}, support: 1, support: 2}}\n- {start}, support: 1, 지원금: 2}}\n- {start}, support: 1}}\n"
+    (tmp_path / "t.yaml").write_text(rows, encoding="utf-8")
+    table = load(tmp_path / "t.yaml")
+    assert [(fault.row, fault.field) for fault in table.faults] == [(1, "support"), (2, "support")]
+    assert [case.row for case in table.cases] == [3]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"date": "20260101"}, {"date": "2026-01-01 00:00:00"}, {"date": "2026. 1. 1."}, {"size": "우선지원 대상기업"},
+        {"rules": " M5 "}, {"cites": "plan:IV-②-p.7\n국고금 관리법 제47조"}, {"fee": "₩160,000"}, {"people": "1인"},
+        {"reasons": "없음"},
+    ],
+)  # fmt: skip
+def test_a_cell_as_an_office_writes_it_is_understood(tmp_path: Path, changes: dict[str, str]) -> None:
+    (case,) = read(as_csv(tmp_path / "t.csv", ROW | changes))
+    assert check(case, policy()).differs == {}
+
+
+@pytest.mark.parametrize("fee", ["16,0000", "160.000,0", "1,60000", "160000.5", "1e5", "Infinity", "참", "16만원"])
+def test_a_number_that_could_be_another_is_not_guessed(tmp_path: Path, fee: str) -> None:
+    table = load(as_csv(tmp_path / "t.csv", ROW | {"fee": fee}))
+    assert (table.cases, [fault.field for fault in table.faults]) == ([], ["fee"])
+
+
+def test_several_rules_and_a_decrease_may_be_written_as_offices_do(tmp_path: Path) -> None:
+    online = ROW | {"programme": "P9", "mode": "원격", "level": "초급", "date": "2026-03-01", "rules": "M4, M3"}
+    online |= {"support": "160,000", "self_pay": "0"}
+    (case,) = read(as_csv(tmp_path / "t.csv", online))
+    assert check(case, policy()).differs == {}
+    july = {"date": "2026-07-01", "programme": "P14", "mode": "집체", "level": "고급", "ai": "예", "people": "1"}
+    july |= {"institution_region": "11680", "allowance": "300,000", "allowance_change": "△16,000"}
+    (case,) = read(as_csv(tmp_path / "t.csv", july))
+    assert check(case, policy()).differs == {}
+
+
+def test_sources_are_told_apart_from_none(tmp_path: Path) -> None:
+    (case,) = read(as_csv(tmp_path / "t.csv", ROW | {"cites": "없음"}))
+    assert set(check(case, policy()).differs) == {"cites"}
+
+
+def test_a_column_that_is_not_known_is_named_once_and_one_of_remarks_not_at_all(tmp_path: Path) -> None:
+    table = load(as_csv(tmp_path / "t.csv", *[ROW | {"비고": "메모", "훈련비율": "1"}] * 3))
+    assert [(fault.row, fault.field) for fault in table.faults] == [(2, "훈련비율")]
+    assert [check(case, policy()).differs for case in table.cases] == [{}, {}, {}]
+
+
+def test_a_quotation_mark_that_never_ends_swallows_nothing(tmp_path: Path) -> None:
+    path = as_csv(tmp_path / "t.csv", ROW, ROW, ROW)
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    lines[2] = lines[2].removesuffix("제47조") + '제47조,"'
+    path.write_text("\n".join(lines), encoding="utf-8")
+    table = load(path)
+    assert ([case.row for case in table.cases], [fault.row for fault in table.faults]) == ([2], [3])
+
+
+def test_every_sheet_that_names_columns_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("작성요령").write(0, 0, "이 표는 이렇게 씁니다")
+        for name, wanted in (("중급", "8,000"), ("다시", "0")):
+            sheet = book.add_worksheet(name)
+            sheet.write_row(0, 0, list(ROW))
+            sheet.write_row(1, 0, list((ROW | {"self_pay": wanted}).values()))
+    assert command.run([path]) == command.DIFFERS
+    shown = capsys.readouterr().out
+    assert "names no columns: 작성요령" in shown
+    assert "중급: 창원, 시행일" in shown
+    assert "2건 가운데 1건 일치, 1건 다름" in shown
+
+
+def test_aliases_that_nest_without_end_are_refused_at_once(tmp_path: Path) -> None:
+    levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    row = "rows:\n- {name: *a11, date: *a11, rules: *a11, support: *a11}"
+    (tmp_path / "t.yaml").write_text("\n".join(["a0: &a0 [x]", *levels, row]), encoding="utf-8")
+    table = load(tmp_path / "t.yaml")
+    assert {"name", "date", "rules", "support"} <= {fault.field for fault in table.faults}
+    (tmp_path / "deep.yaml").write_text("[" * 5000, encoding="utf-8")
+    assert load(tmp_path / "deep.yaml").faults
 
 
 def test_a_code_of_a_yaml_table_keeps_its_zeros(tmp_path: Path) -> None:
