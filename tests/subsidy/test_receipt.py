@@ -87,6 +87,26 @@ def test_competing_supports_are_shown_beside_the_best_with_the_rule_against_stac
     ]
     (one,) = [step for step in shown["steps"] if step["step"] == "one-support"]
     assert one["interpretation"] is True
+    assert {reason["code"] for other in shown["others"] for reason in other["reasons"]} == {"one-support"}
+
+
+def test_a_refusal_cites_the_page_of_the_rule_that_refuses() -> None:
+    plain: dict[str, Any] = {"ai": False, "level": "advanced", "mode": "onsite"}
+    for programme, code, citation in (
+        ("P1", "not-beginner", "plan:IV-①-p.4"), ("P4", "not-ai", "plan:IV-①-p.5"), ("P9", "not-ai", "plan:IV-②-p.7"),
+        ("P13", "not-ai", "plan:IV-③-p.8"), ("P14", "not-ai", "plan:IV-③-p.8"), ("P18", "not-ai", "plan:IV-④-p.9"),
+        ("P2", "not-remote", "고용노동부 보도(2022-10-17, K-디지털 기초역량훈련)"),
+    ):  # fmt: skip
+        shown = receipt(facts(programme, **plain))
+        refused = [reason for other in shown["others"] for reason in other["reasons"]]
+        assert (code, citation) in {(reason["code"], reason["citation"]) for reason in refused}
+    campus = receipt(facts("P4", institution=None))
+    assert campus["allowances"][0]["reasons"][0]["citation"] == "plan:IV-①-p.5"
+
+
+def test_an_amount_not_set_cites_the_source_of_the_day() -> None:
+    shown = receipt(facts("C0104", fee=15_000_000))
+    assert [reason["citation"] for reason in shown["reasons"]] == ["infosupport.kr 2026-03 (국민내일배움카드 안내)"]
 
 
 def test_a_large_firm_reads_why_not_and_what_it_gets_instead() -> None:

@@ -44,6 +44,11 @@ def test_what_it_was_until_the_rules_changed_is_told_as_past() -> None:
     assert before.ko == "2026-02-28까지는 자부담이 6,000원(10%)이었습니다."
 
 
+def test_two_days_without_a_price_differ_in_their_reasons_only() -> None:
+    (before,) = days(facts(programme="P11"), date(2026, 3, 1))
+    assert "가격이 없었습니다" not in before.ko
+
+
 def test_a_decrease_of_an_allowance_is_told() -> None:
     where = place("11680", FEBRUARY)
     case = facts(programme="P14", level="advanced", months=6, institution=where, learner=Learner("jobseeker", 30))

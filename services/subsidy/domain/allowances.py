@@ -6,7 +6,7 @@ plan:IV-①-p.5 (M2), plan:IV-③-p.8 (M7, M9).
 from typing import NamedTuple
 
 from libs.contracts.diagnosis import Reason
-from services.subsidy.domain.conditions import PLACE_UNKNOWN, reason_of
+from services.subsidy.domain.conditions import PLACE_UNKNOWN, cited, reason_of
 from services.subsidy.domain.facts import Facts, Place
 from services.subsidy.domain.policy import Given, PolicyError, Snapshot
 from services.subsidy.domain.programmes import Allowance
@@ -32,7 +32,7 @@ def beside(allowance: Allowance, facts: Facts, snapshot: Snapshot) -> Beside:
             used.append(snapshot.get(allowance.place))
             place = facts.institution if used[0].value == "institution" else facts.workplace
             if (reason := _unclear(place)) is not None:
-                return Beside(allowance, None, tuple(used), reasons=(reason,))
+                return Beside(allowance, None, tuple(used), reasons=(cited(reason, used[0].citations[0]),))
             assert place is not None
             key = place.tier3 or ""
             if place.overlap:

@@ -1,4 +1,5 @@
-"""Who may use which line (지원 요건): each refusal says why, and what would change it."""
+"""Who may use which line (지원 요건): each refusal says why, and what would change it. Its source is that of the line
+that is refused, unless it has its own."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,14 +7,12 @@ from libs.contracts.diagnosis import Reason
 from services.subsidy.domain.facts import Facts, Place
 from services.subsidy.domain.policy import Given, PolicyError, Snapshot
 
-_P7 = "plan:IV-②-p.7"
 _TABLE = "고용보험법 시행령 제12조 별표 1"
 
 NOT_SME = Reason(
     code="not-sme",
     ko="중소기업(우선지원대상기업) 노동자만 받을 수 있습니다. 우선지원대상기업으로 인정되면 받을 수 있습니다.",
     en="For workers of SMEs (우선지원대상기업) only; available once the firm is recognised as one.",
-    citation=_P7,
 )
 SIZE_UNKNOWN = Reason(
     code="size-class-unknown",
@@ -27,37 +26,31 @@ NOT_EMPLOYED = Reason(
     "내일배움카드 과정(P1·P2·P4·P14)을 고르면 됩니다.",
     en="For workers of a company: apply through the company once employed, or choose a training card course "
     "(P1, P2, P4, P14).",
-    citation=_P7,
 )
 NOT_AI = Reason(
     code="not-ai",
     ko="AI 훈련과정이 아닙니다. AI 과정을 고르면 받을 수 있습니다.",
     en="Not an AI course; available for AI courses.",
-    citation=_P7,
 )
 NOT_BEGINNER = Reason(
     code="not-beginner",
     ko="초급 과정이 아닙니다. 초급 과정을 고르면 받을 수 있습니다.",
     en="Not a beginner course; available for beginner courses.",
-    citation=_P7,
 )
 NOT_INTERMEDIATE = Reason(
     code="not-intermediate",
     ko="중급 과정이 아닙니다. 중급 과정을 고르면 받을 수 있습니다.",
     en="Not an intermediate course; available for intermediate courses.",
-    citation=_P7,
 )
 NOT_REMOTE = Reason(
     code="not-remote",
     ko="온라인(원격) 과정이 아닙니다. 원격 과정을 고르면 받을 수 있습니다.",
     en="Not an online course; available for remote courses.",
-    citation=_P7,
 )
 PLACE_UNKNOWN = Reason(
     code="region-missing",
     ko="지역을 알 수 없습니다. 시군구 코드를 알려 주시면 계산됩니다.",
     en="The region is not known; with its code (시군구) it can be priced.",
-    citation=_P7,
 )
 FEE_UNKNOWN = Reason(
     code="fee-unset",
@@ -144,6 +137,16 @@ def too_young(age: int | None, least: Given) -> Reason | None:
     return Reason(code="too-young", ko=ko, en=en, citation=least.citations[0])
 
 
+def stacked(one: Given) -> Reason:
+    """Why a line that would pay does not: supports of one course do not stack."""
+    return Reason(
+        code="one-support",
+        ko="한 과정에 지원을 겹쳐 받을 수 없어 가장 유리한 하나만 적용합니다.",
+        en="Supports of one course do not stack: only the best one applies.",
+        citation=one.citations[0],
+    )
+
+
 def is_gap(reason: Reason) -> bool:
     """Whether something is not known, rather than refused."""
     return reason.code in _NOT_KNOWN or reason.code.startswith("region-")
@@ -153,6 +156,10 @@ def missing(facts: Facts) -> tuple[Reason, ...]:
     """What the training institution has not stated."""
     gaps = ((facts.fee, FEE_UNKNOWN), (facts.hours, HOURS_UNKNOWN))
     return tuple(reason for value, reason in gaps if value is None)
+
+
+def cited(reason: Reason, source: str) -> Reason:
+    return reason if reason.citation else reason.model_copy(update={"citation": source})
 
 
 def reason_of(error: PolicyError) -> Reason:

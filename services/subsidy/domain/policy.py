@@ -174,19 +174,21 @@ class InForce:
                 f"{en}: in force from {first.effective_on}; an application on or after that day falls under it.",
                 first.reference,
             )
-        if self.known_on is not None and not any(d.known <= self.known_on for d in known.values if d.cells.get(key)):
+        begun = [dated for dated in known.values if dated.effective_on <= self.on]
+        if self.known_on is not None and all(dated.known > self.known_on for dated in begun):
             return NotInForce(
                 "rule-not-known",
                 f"{ko}: {self.known_on}에는 아직 알려지지 않았습니다.",
                 f"{en}: was not known yet on {self.known_on}.",
                 first.reference,
             )
+        last = [dated for dated in begun if self.known_on is None or dated.known <= self.known_on][-1]
         who = known.set_by or Text("소관 부처", "the ministry in charge")
         return Unset(
             f"{parameter.split('.')[1].replace('_', '-')}-unset",
             f"{ko}: 아직 정해진 값이 없습니다. 정할 곳: {who.ko}",
             f"{en}: not set yet. To be set by: {who.en}",
-            first.reference,
+            last.reference,
         )
 
 

@@ -18,7 +18,8 @@ class Line(NamedTuple):
     which another line does not compete with it. With `ceiling` the cap is an amount in won, named by `multiple`, and
     neither unit price nor hours count. `share` says when a learner's own share (자부담액) comes off before the rate:
     "always", or for a stated "learner". `advance` is the parameter of what is paid first and refunded on completion;
-    `yearly` lines end at the firm's yearly limit. `payer` pays what the support leaves.
+    `yearly` lines end at the firm's yearly limit. `payer` pays what the support leaves. `source` is where it is written
+    whom the line is for.
     """
 
     id: str
@@ -36,11 +37,15 @@ class Line(NamedTuple):
     advance: str = ""
     yearly: bool = False
     payer: str = "company"
+    source: str = "plan:IV-②-p.7"
 
+
+_EMPLOYER_RULES = "사업주 직업능력개발훈련 지원규정"
+_CREDIT_RULES = "고용노동부 보도(2022-10-17, K-디지털 기초역량훈련)"
 
 CARD_AI_BASICS = Line(
     "card-ai-basics", ("M1",), "내일배움카드 일반과정 AI 기초", "Training card, general AI basics",
-    ("ai", "beginner"), "P1.cap_multiple", "P1.support_rate", payer="learner",
+    ("ai", "beginner"), "P1.cap_multiple", "P1.support_rate", payer="learner", source="plan:IV-①-p.4",
 )  # fmt: skip
 BEGINNER_ONLINE = Line(
     "beginner-online", ("M3", "M4"),
@@ -61,23 +66,25 @@ INTERMEDIATE = Line(
 EMPLOYER = Line(
     "employer", ("employer",), "사업주훈련(위탁)", "Employer training (outsourced)",
     ("employed", "size"), "employer.cap_multiple", "employer.support_rate", "mode-and-size", yearly=True,
+    source=_EMPLOYER_RULES,
 )  # fmt: skip
 CONSORTIUM = Line(
     "regional-consortium", ("M7",), "지역산업맞춤형 컨소시엄 AI 훈련", "Regional industry consortium, AI training",
     ("employed", "size", "ai"), "P13.cap_multiple", "employer.support_rate", "mode-and-size", ("common.rate_table",),
+    source="plan:IV-③-p.8",
 )  # fmt: skip
 TRANSITION = Line(
     "industrial-change", ("M8",), "산대특 AI 과정", "Industrial-change training, AI courses",
-    ("ai",), "P14.cap_multiple", "P14.support_rate", share="learner", payer="learner",
+    ("ai",), "P14.cap_multiple", "P14.support_rate", share="learner", payer="learner", source="plan:IV-③-p.8",
 )  # fmt: skip
 JOINT_CENTRE = Line(
     "joint-centre", ("M10",), "AI 특화 공동훈련센터", "AI joint training centre",
     ("employed", "sme", "ai"), "P18.cap_multiple", "employer.support_rate", "mode-and-size",
-    ("P18.open_to", "common.rate_table"),
+    ("P18.open_to", "common.rate_table"), source="plan:IV-④-p.9",
 )  # fmt: skip
 CAMPUS = Line(
     "kdt-ai-campus", ("M2",), "KDT AI 캠퍼스", "KDT AI Campus",
-    ("ai",), "P4.cap_multiple", "P4.support_rate", payer="learner",
+    ("ai",), "P4.cap_multiple", "P4.support_rate", payer="learner", source="plan:IV-①-p.5",
 )  # fmt: skip
 CARD_TRAINING = Line(
     "card-training", ("card",), "KDT·국기·산대특 훈련", "KDT, national key and industrial-change training",
@@ -86,6 +93,7 @@ CARD_TRAINING = Line(
 CREDIT = Line(
     "digital-credit", ("credit",), "K-디지털 크레딧(KDC)", "K-Digital Credit",
     ("remote",), "P2.credit", "P2.support_rate", ceiling=True, advance="P2.advance_rate", payer="learner",
+    source=_CREDIT_RULES,
 )  # fmt: skip
 
 
@@ -170,8 +178,8 @@ A company that may not use a rule for SMEs can still use the employer scheme for
 def not_priced(programme: str) -> Reason:
     return Reason(
         code="programme-not-priced",
-        ko=f"{programme} 사업의 지원금 규칙은 이 정책 판에 없습니다. 훈련기관이나 고용센터에서 확인하실 수 있습니다.",
-        en=f"This edition of the policy holds no support rule for programme {programme}; "
+        ko=f"{programme} 사업의 훈련비 지원 규칙은 이 정책 판에 없습니다. 훈련기관이나 고용센터가 알려 드립니다.",
+        en=f"This edition of the policy holds no rule for training fees of programme {programme}; "
         "the training institution or the job centre can tell the price.",
     )
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from operator import itemgetter
 
 from services.subsidy.domain.allowances import Beside, total
+from services.subsidy.domain.conditions import stacked
 from services.subsidy.domain.facts import Facts, Place
 from services.subsidy.domain.policy import Given, Snapshot
 from services.subsidy.domain.pricing import Quote
@@ -212,8 +213,10 @@ def _write(payable: Payable, facts: Facts, snapshot: Snapshot, terms: Terms) -> 
     names = f'"line":"{line.id}","rules":{_json(line.rules)}'
     stated = "null" if facts.unit_price is None else _at("unit-price")
     numbers = f'"hours":{_at("hours")},"fee":{_at("fee")},"unit_price":{stated},"people":{_at("people")}'
+    stacking = stacked(terms.one).model_dump_json() if terms.one else ""
     others = [
-        _not_chosen(other.line, place) for place, other in enumerate(o for o in terms.payable if o is not payable)
+        _not_chosen(other.line, place, stacking)
+        for place, other in enumerate(o for o in terms.payable if o is not payable)
     ]
     others += map(_refused, terms.refused)
     return (
@@ -347,9 +350,9 @@ def _won(amount: int, scale: int) -> bytes:
     return b"%d" % (amount // scale)
 
 
-def _not_chosen(line: Line, place: int) -> str:
+def _not_chosen(line: Line, place: int, stacking: str) -> str:
     money = f'"support":{_at(str(2 * place))},"self_pay":{_at(str(2 * place + 1))}'
-    return f'{{{_line(line)},"outcome":"not-chosen",{money},"reasons":[]}}'
+    return f'{{{_line(line)},"outcome":"not-chosen",{money},"reasons":[{stacking}]}}'
 
 
 def _line(line: Line) -> str:

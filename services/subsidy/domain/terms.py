@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from libs.contracts.diagnosis import Reason
 from services.subsidy.domain.allowances import Beside, beside
-from services.subsidy.domain.conditions import CONDITIONS, is_gap, rate_place, reason_of, too_young
+from services.subsidy.domain.conditions import CONDITIONS, cited, is_gap, rate_place, reason_of, too_young
 from services.subsidy.domain.facts import Facts, case_in_range, fee_band, premium_class
 from services.subsidy.domain.policy import Given, NotInForce, PolicyError, Snapshot, keep
 from services.subsidy.domain.programmes import PROGRAMMES, Line, Programme, not_priced, replaced
@@ -60,7 +60,8 @@ class Refused(NamedTuple):
 @dataclass(slots=True, eq=False)
 class Terms:
     """`actual` is the rule that support ends at the actual fee, `fee` the fee of courses that state none, if the policy
-    knows it, and `one` the rule against stacking where several lines pay. `reasons` say why no line pays.
+    knows it, and `one` the rule against stacking where several lines pay. `reasons` say why no line pays; who may not
+    take part gets nothing beside the fee either.
     `stem` stands for the case on its day, all of a question but its numbers; `pages` are its receipts with places for
     the numbers, by line. Both are kept here by those who make them.
     """
@@ -134,10 +135,14 @@ def settle_for(programme: Programme, facts: Facts, snapshot: Snapshot) -> Terms:
         one = snapshot.get("common.one_support") if len(payable) > 1 else None
         return Terms(actual, fee, payable, refused, one, allowances=allowances)
     # Where one line cannot be told, the best of the others need not be the best of all.
-    named = {(reason.code, reason.ko): reason for line in refused for reason in line.reasons}
-    outcome = "unpriced" if gaps else "ineligible"
+    named: dict[tuple[str, str], Reason] = {}
+    for line in refused:
+        for reason in line.reasons:
+            named.setdefault((reason.code, reason.ko), reason)
+    if not gaps:
+        return Terms(actual, fee, refused=refused, outcome="ineligible", reasons=tuple(named.values()))
     return Terms(
-        actual, fee, refused=refused, outcome=outcome, reasons=tuple(named.values()), allowances=allowances
+        actual, fee, refused=refused, outcome="unpriced", reasons=tuple(named.values()), allowances=allowances
     )  # fmt: skip
 
 
@@ -178,7 +183,7 @@ def _amounts(facts: Facts, snapshot: Snapshot, programme: Programme) -> tuple[st
 
 def _try(line: Line, facts: Facts, snapshot: Snapshot) -> Payable | Refused:
     found = [CONDITIONS[need](facts, snapshot) for need in line.needs]
-    reasons = tuple(reason for reason in found if reason is not None)
+    reasons = tuple(cited(reason, line.source) for reason in found if reason is not None)
     if reasons:
         reasons += _early(line, snapshot)
         return Refused(line, "unpriced" if all(map(is_gap, reasons)) else "ineligible", reasons)
@@ -202,8 +207,8 @@ def _early(line: Line, snapshot: Snapshot) -> tuple[Reason, ...]:
 
 def _pay(line: Line, facts: Facts, snapshot: Snapshot) -> Payable:
     """plan:IV-①-p.4 (M1), plan:IV-②-p.7 (M3, M4, M5), plan:IV-③-p.8 (M7, M8), plan:IV-④-p.9 (M10)."""
+    multiple = snapshot.get(line.multiple)  # before the unit price: of a rule not in force yet that is no lack
     unit_price = snapshot.get("common.unit_price") if facts.unit_price is None and not line.ceiling else None
-    multiple = snapshot.get(line.multiple)
     share, advance, limit = _share(line, facts, snapshot), None, _limit(line, facts, snapshot)
     if line.advance:
         advance = snapshot.get(line.advance)

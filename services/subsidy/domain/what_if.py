@@ -151,7 +151,7 @@ def _was(before: Quote, now: Quote) -> tuple[str, str]:
     if before.outcome == "quoted" and before.self_pay != now.self_pay:
         ko.append(f"자부담이 {_share(before)}이었습니다")
         en.append(f"the self-pay was {_share(before, 'won')}")
-    elif before.outcome != now.outcome:
+    elif before.outcome != now.outcome and now.outcome == "quoted":
         ko.append("가격이 없었습니다")
         en.append("there was no price")
     for name, (old, _) in _monthly(before, now).items():
