@@ -235,3 +235,8 @@ def test_the_area_codes_of_an_old_training_api_all_have_a_tier_today(shared_data
     for code in areas:
         assert regions.tier2(code, NOW) in ("capital", "non_capital")
         assert regions.tier3(code, NOW) in ("capital", "non_capital", "depopulation")
+
+
+def test_what_is_in_force_has_no_last_day() -> None:
+    assert regions.resolve("48123", date.max).code == "48123"
+    assert regions.tier3("28710", date.max) == "depopulation"

@@ -105,6 +105,30 @@ async def test_a_course_without_unit_price_says_who_must_set_it(national: httpx.
     assert "Ministry of Employment and Labor" in reason["en"]
 
 
+@pytest.mark.parametrize("day", [1772323200, "1772323200", 20260301, 0, True, "", "2026.03.01", "2026-02-30", None])
+@pytest.mark.parametrize("field", ["applied_on", "known_on"])
+async def test_a_day_is_written_as_one_and_never_read_from_a_number(
+    national: httpx.AsyncClient, field: str, day: object
+) -> None:
+    answer = await national.post(QUOTES, json=question() | {field: day})
+    if field == "known_on" and day is None:
+        assert answer.status_code == 201
+    else:
+        assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
+
+
+async def test_a_day_before_any_policy_is_named_beside_a_region_of_later(national: httpx.AsyncClient) -> None:
+    errors = await refused(national, applied_on="2009-01-01")
+    assert errors["applied_on"]["code"] == "policy-not-begun"
+    assert errors["company.region_code"]["code"] == "region-not-yet"
+
+
+async def test_an_empty_region_code_is_not_the_same_as_none(national: httpx.AsyncClient) -> None:
+    errors = await refused(national, company={"region_code": ""}, course={"institution_region": ""})
+    assert {error["code"] for error in errors.values()} == {"region-missing"}
+    assert set(errors) == {"company.region_code", "course.institution_region"}
+
+
 async def test_every_bad_value_is_named_at_once(national: httpx.AsyncClient) -> None:
     course = {"programme": "P99", "hours": -1, "fee": -5, "unit_price": 0, "capacity": 10}
     errors = await refused(national, people=11, course=course, company={"region_code": "99999", "headcount": -2})

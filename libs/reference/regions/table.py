@@ -38,7 +38,7 @@ class Entry:
     predecessors: list[str] = field(default_factory=list)
 
     def in_force(self, on: date) -> bool:
-        return self.valid_from <= on < self.valid_to
+        return self.valid_from <= on and (on < self.valid_to or self.valid_to == FOREVER)
 
 
 def _day(text: str) -> date:

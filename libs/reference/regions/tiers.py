@@ -70,7 +70,8 @@ def is_overlap(code: str, on: date) -> bool:
 
 def depopulation_notice(on: date) -> Notice | None:
     """The notice in force on `on`; None before the first one."""
-    return next((notice for notice in NOTICES if notice.valid_from <= on < notice.valid_to), None)
+    begun = [notice for notice in NOTICES if notice.valid_from <= on]
+    return next((notice for notice in begun if on < notice.valid_to or notice.valid_to == FOREVER), None)
 
 
 def _found(code: str, on: date) -> tuple[Region, ...]:

@@ -1,10 +1,12 @@
 """A question for a price, and everything that can be wrong with it."""
 
+import re
 from datetime import date
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic_core import PydanticCustomError
 
 from libs.common.problems import FieldError
 from libs.contracts.catalog import AxLevel, Mode
@@ -17,6 +19,18 @@ from services.subsidy.domain.facts import MAX_AGE, MAX_HEADCOUNT, MAX_HOURS, MAX
 
 Whole = Annotated[int, Field(strict=True)]
 """Neither "1,000" nor true is a number here."""
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _written(value: Any) -> Any:
+    """A number is no date: it would be read as seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and _DATE.match(value)):
+        return value
+    raise PydanticCustomError("date_parsing", "Input should be a date, YYYY-MM-DD")
+
+
+Day = Annotated[date, BeforeValidator(_written)]
 Code = Annotated[str, Field(max_length=40, pattern=r"^[^\x00]*$")]
 
 
@@ -72,8 +86,8 @@ class QuoteIn(_In):
     learner: LearnerIn | None = None
     course: CourseIn
     people: Whole
-    applied_on: date
-    known_on: date | None = None
+    applied_on: Day
+    known_on: Day | None = None
 
 
 def facts_of(body: QuoteIn, snapshot: Snapshot) -> Facts:
@@ -89,7 +103,8 @@ def facts_of(body: QuoteIn, snapshot: Snapshot) -> Facts:
     region, seat = company.region_code, course.institution_region
     return tuple.__new__(Facts, (
         course.hours, course.fee, course.unit_price, body.people, course.programme, course.mode, course.level,
-        course.ai, size_class, basis, place(region, on) if region else None, place(seat, on) if seat else None,
+        course.ai, size_class, basis,
+        None if region is None else place(region, on), None if seat is None else place(seat, on),
         Learner(learner.status, learner.age) if learner else None, course.months, yearly,
     ))  # fmt: skip
 

@@ -6,7 +6,7 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
-from libs.common.problems import Problem, invalid, not_found
+from libs.common.problems import FieldError, Problem, invalid, not_found
 from libs.common.security import Caller, requires
 from libs.common.web import ReadConn, WriteTx
 from services.subsidy import service, store
@@ -42,7 +42,10 @@ async def ask(
         snapshot = desk.snapshot(body.applied_on, body.known_on)
         quote = FORMULAS[RULES](facts_of(body, snapshot), snapshot)
     except PolicyError as error:
-        raise (invalid(wrong) if (wrong := errors(body)) else no_policy(error)) from error
+        if not (wrong := errors(body)):
+            raise no_policy(error) from error
+        day = "known_on" if error.code == "policy-not-known" else "applied_on"
+        raise invalid([*wrong, FieldError(day, error.code, error.ko, error.en)]) from error
     if not plain(body, quote) and (wrong := errors(body)):
         raise invalid(wrong)
     receipt = await service.answer(tx, desk, quote)

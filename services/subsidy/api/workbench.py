@@ -16,6 +16,7 @@ from libs.common.web import IdempotencyKey, ReadConn, WriteTx
 from libs.reference.calendar import korean_day
 from services.subsidy import store
 from services.subsidy.api.desk import Desk
+from services.subsidy.api.question import Day
 from services.subsidy.loading import register
 from services.subsidy.service import shadow, views, workbench
 
@@ -56,7 +57,7 @@ class ProposalIn(_In):
 class ShadowIn(_In):
     """Without `on` each request keeps its own day. `budget` is programme → won; without it the register's."""
 
-    on: date | None = None
+    on: Day | None = None
     limit: Annotated[int, Field(strict=True, ge=1, le=10**9)] | None = None
     budget: dict[Key, Won] | None = None
 
@@ -68,7 +69,7 @@ class ReasonIn(_In):
 class ActivationIn(_In):
     """A day before today (KST) needs `retroactive` and a reason."""
 
-    effective_on: date
+    effective_on: Day
     retroactive: StrictBool = False
     reason: Words | None = None
 
@@ -76,7 +77,7 @@ class ActivationIn(_In):
 class RollbackIn(_In):
     """Without `to` it is the version that the last activation replaced."""
 
-    effective_on: date
+    effective_on: Day
     to: Key | None = None
     retroactive: StrictBool = False
     reason: Words
