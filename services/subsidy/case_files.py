@@ -9,6 +9,8 @@ import io
 import re
 import reprlib
 import unicodedata
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -191,7 +193,8 @@ def load(path: Path) -> Table:
     except TableInvalid as error:
         return Table([], faults + error.faults)
     except (
-        yaml.YAMLError, python_calamine.CalamineError, OSError, ValueError, IndexError, RecursionError,
+        yaml.YAMLError, python_calamine.CalamineError, zipfile.BadZipFile, zlib.error, OSError, ValueError, IndexError,
+        RuntimeError, EOFError,
     ) as error:  # fmt: skip
         fault = Fault(None, path.name, f"파일을 읽을 수 없습니다: {error}", f"the file cannot be read: {error}")
         return Table([], [*faults, fault])
@@ -208,6 +211,7 @@ def _rows(path: Path, faults: list[Fault], unread: list[str]) -> Iterable[tuple[
     if path.stat().st_size > _MAX_BYTES:
         raise _invalid(path.name, "50MB까지 읽습니다", "at most 50 MB are read")
     if suffix == ".xlsx":
+        faults += _formula_errors(path)
         return _sheets(python_calamine.CalamineWorkbook.from_path(str(path)), faults, unread)
     text = _decoded(path.read_bytes())
     if suffix == ".csv":
@@ -262,6 +266,17 @@ def _sheets(
             yield number, {**row, "name": f"{name}: {row.get('name', number)}"} if len(named) > 1 else row
         faults += [fault._replace(field=f"{name}: {fault.field}") for fault in found] if len(named) > 1 else found
     unread += [name for name, lines in sheets.items() if name not in named and lines]
+
+
+def _formula_errors(path: Path) -> Iterable[Fault]:
+    """Cells such as #N/A, which the reader of workbooks takes for empty ones."""
+    ko, en = "수식 오류가 든 칸입니다", "the cell holds a formula error"
+    with zipfile.ZipFile(path) as archive:
+        for part in archive.namelist():
+            if part.startswith("xl/worksheets/") and part.endswith(".xml"):
+                for place in re.findall(rb"<c\b[^>]*\bt=\"e\"[^>]*>", archive.read(part)):
+                    if found := re.search(rb'\br="([A-Z]+)(\d+)"', place):
+                        yield Fault(int(found[2]), (found[1] + found[2]).decode(), ko, en)
 
 
 class _Plain(yaml.SafeLoader):

@@ -308,6 +308,15 @@ def test_every_sheet_that_names_columns_is_read(tmp_path: Path, capsys: pytest.C
     assert "2건 가운데 1건 일치, 1건 다름" in shown
 
 
+def test_a_formula_error_is_not_an_empty_cell(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "t.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, list(ROW))
+        sheet.write_row(1, 0, list(ROW.values()))
+        sheet.write_formula(1, list(ROW).index("self_pay"), "=NA()", None, "#N/A")
+    assert [(fault.row, fault.field) for fault in load(tmp_path / "t.xlsx").faults] == [(2, "N2")]
+
+
 def test_aliases_that_nest_without_end_are_refused_at_once(tmp_path: Path) -> None:
     levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     row = "rows:\n- {name: *a11, date: *a11, rules: *a11, support: *a11}"
