@@ -74,6 +74,12 @@ def _employed(facts: Facts, _snapshot: Snapshot) -> Reason | None:
     return None if facts.learner is None or facts.learner.status == "worker" else NOT_EMPLOYED
 
 
+def _employed_or_moving(facts: Facts, snapshot: Snapshot) -> Reason | None:
+    """Training of the region is for workers who change their job, too (이·전직자: plan:IV-③-p.8)."""
+    moving = facts.learner is not None and facts.learner.status == "transition"
+    return None if moving else _employed(facts, snapshot)
+
+
 def _sme(facts: Facts, snapshot: Snapshot) -> Reason | None:
     if facts.size_class is None:
         return SIZE_UNKNOWN
@@ -112,6 +118,7 @@ def rate_place(facts: Facts, snapshot: Snapshot) -> Place | None:
 
 CONDITIONS: Mapping[str, Callable[[Facts, Snapshot], Reason | None]] = {
     "employed": _employed,
+    "employed-or-moving": _employed_or_moving,
     "sme": _sme,
     "size": _size,
     "ai": _ai,

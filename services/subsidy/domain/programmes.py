@@ -70,8 +70,8 @@ EMPLOYER = Line(
 )  # fmt: skip
 CONSORTIUM = Line(
     "regional-consortium", ("M7",), "지역산업맞춤형 컨소시엄 AI 훈련", "Regional industry consortium, AI training",
-    ("employed", "size", "ai"), "P13.cap_multiple", "employer.support_rate", "mode-and-size", ("common.rate_table",),
-    source="plan:IV-③-p.8",
+    ("employed-or-moving", "size", "ai"), "P13.cap_multiple", "employer.support_rate", "mode-and-size",
+    ("common.rate_table",), source="plan:IV-③-p.8",
 )  # fmt: skip
 TRANSITION = Line(
     "industrial-change", ("M8",), "산대특 AI 과정", "Industrial-change training, AI courses",
