@@ -264,6 +264,12 @@ async def test_the_policy_says_what_is_not_set_and_what_comes_later(national: ht
     assert (unset["status"], "value" in unset) == ("unset", False)
     assert unset["set_by_ko"]
     assert unset["set_by_en"]
+    share = found["card.own_share"]
+    assert (share["status"], share["value"]["over_6m_to_12m"], share["value"]["over_12m_to_18m"]) == (
+        "in-force", 400_000, None,
+    )  # fmt: skip
+    assert share["set_by_ko"]
+    assert (await national.get(POLICIES, params={"on": "1772323200"})).status_code == 422
 
 
 async def parameters(client: httpx.AsyncClient, on: str) -> dict[str, dict[str, Any]]:

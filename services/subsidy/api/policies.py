@@ -1,6 +1,7 @@
 """The policy as it holds on a day."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from libs.common.security import Caller, requires
 from libs.common.web import ReadConn
 from services.subsidy.api.desk import Desk, no_policy
+from services.subsidy.api.question import Day
 from services.subsidy.domain import NoPolicyYet
 from services.subsidy.domain.policy import Dated, Parameter
 
@@ -19,9 +21,10 @@ async def policy(
     desk: Desk,
     conn: ReadConn,
     caller: Annotated[Caller, Depends(requires("quotes:read"))],
-    on: Annotated[date, Query(description="YYYY-MM-DD (KST)")],
+    on: Annotated[Day, Query(description="YYYY-MM-DD (KST)")],
 ) -> dict[str, Any]:
-    """Every parameter as it holds on a day, with its citation; `status` says which have no value then."""
+    """Every parameter as it holds on a day, with its citation; `status` says which have no value then. Of a value by
+    kinds of case one may be null: `set_by` says who must set it."""
     await desk.follow(conn)
     edition = desk.policy_on(on)
     try:
@@ -48,9 +51,10 @@ def _parameter(parameter: Parameter, on: date) -> dict[str, Any]:
     dated = max(in_force, key=lambda one: one.effective_on)
     if any(value is None for value in dated.cells.values()):
         assert parameter.set_by is not None
-        who = {"set_by_ko": parameter.set_by.ko, "set_by_en": parameter.set_by.en}
-        return described | {"status": "unset"} | who | _cited(dated)
-    values = {key: value if isinstance(value, int) else str(value) for key, value in dated.cells.items()}
+        described |= {"set_by_ko": parameter.set_by.ko, "set_by_en": parameter.set_by.en}
+    if all(value is None for value in dated.cells.values()):
+        return described | {"status": "unset"} | _cited(dated)
+    values = {key: str(value) if isinstance(value, Decimal) else value for key, value in dated.cells.items()}
     value = values if parameter.by else values[""]
     return described | {"status": "in-force", "value": value} | _cited(dated)
 
