@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import hashlib
+import io
 import json
 import os
 import sys
@@ -157,6 +158,9 @@ async def _remote(options: argparse.Namespace) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal in EUC-KR knows no "−"
     options = _parser().parse_args(arguments)
     try:
         if options.command == "run":

@@ -1,6 +1,9 @@
 """The tables that an official can read: each row is one case with the won that it must give."""
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +172,16 @@ def test_the_command_shows_the_receipt_of_what_differs_and_fails(
     assert "자부담 self_pay: 기대 expected 0, 계산 found 8,000" in shown
     assert "지원율 rate: 0.95 rate  [plan:IV-②-p.7; plan:V-p.12, 2026-01-01]" in shown
     assert "(해석 interpretation)" in shown
+
+
+def test_a_receipt_can_be_printed_where_not_every_letter_is_known(tmp_path: Path) -> None:
+    wrong = as_csv(tmp_path / "t.csv", ROW | {"self_pay": "0"}, ROW)
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "cases", str(wrong)],
+        check=False, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "euc_kr"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (command.DIFFERS, b"")
+    assert "2건 가운데 1건 일치, 1건 다름" in done.stdout.decode("euc_kr")
 
 
 def test_a_refusal_that_differs_is_told_with_its_reasons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
