@@ -27,8 +27,8 @@ $(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
 run: $(VENV)/.run ## set up and run the whole system on this machine, with sample data
 	@$(PY) -m cli run
 
-up: $(VENV)/.run ## the distributed system as local processes: real Kafka, real PostgreSQL
-	@$(PY) -m deploy up
+up: $(VENV)/.run ## the distributed system as local processes, with the same sample: real Kafka, real PostgreSQL
+	@$(PY) -m deploy up --sample
 
 down: $(VENV)/.run ## stop what `make up` started, and only that
 	@$(PY) -m deploy down

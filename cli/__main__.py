@@ -30,7 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cli", description="AX 이음")
     base = os.environ.get("IEUM_BASE", "http://127.0.0.1:8000")
     parser.add_argument("--base", default=base, help="address of the gateway")
-    parser.add_argument("--state", type=Path, default=Path("var"), help="folder with keys and client secrets")
+    state = Path(os.environ.get("STATE_DIR", "var"))
+    parser.add_argument("--state", type=Path, default=state, help="folder with keys and client secrets")
     commands = parser.add_subparsers(dest="command", required=True)
 
     run = commands.add_parser("run", help="the whole system on this machine, with sample data")
@@ -59,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
 
     token = commands.add_parser("token", help="an access token, for curl")
     token.add_argument("client")
+
+    commands.add_parser("sample", help="send the bundled sample to the running system and show what became of it")
 
     commands.add_parser("overview", help="counts, outbox, lag and dead letters of every service")
 
@@ -111,6 +114,13 @@ async def _token(api: Api, options: argparse.Namespace) -> int:
     return 0
 
 
+async def _sample(api: Api, options: argparse.Namespace) -> int:
+    from cli import main_job
+
+    await main_job.sample(api)
+    return 0
+
+
 async def _overview(api: Api, options: argparse.Namespace) -> int:
     print(_json(await api.get("operator", "/v1/overview")))
     return 0
@@ -147,6 +157,7 @@ REMOTE = {
     "refer": _refer,
     "recommend": _recommend,
     "token": _token,
+    "sample": _sample,
     "overview": _overview,
     "dead-letters": _dead_letters,
 }

@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 import asyncpg
 
 from deploy.local import missing_tools
-from deploy.system import BASE_PORT, SERVICES, Refused, System
+from deploy.system import BASE_PORT, ROOT, SERVICES, Refused, System
 
 
 @contextmanager
@@ -37,6 +38,13 @@ def _status(system: System) -> int:
     return 0 if complete else 1
 
 
+def _send_sample(system: System) -> int:
+    base = f"http://127.0.0.1:{system.port('gateway')}"
+    command = [sys.executable, "-m", "cli", "--base", base, "--state", str(system.state), "sample"]
+    sys.stdout.flush()
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
 def _names(text: str) -> list[str]:
     known = {service.name for service in SERVICES}
     names = [name.strip() for name in text.split(",")]
@@ -59,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--state", type=Path, default=Path(os.environ.get("STATE_DIR", "var")))
     parser.add_argument("--only", type=_names, default=[], help="these services only, comma separated")
+    parser.add_argument("--sample", action="store_true", help="send the bundled sample once all is up")
     options = parser.parse_args(arguments)
     system = System(options.state, options.base_port, options.only)
     if options.command == "status":
@@ -70,9 +79,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with _alone(system.folder):
             if options.command == "up":
-                system.up()
-            else:
-                system.down()
+                addresses = system.up()
+                done = _send_sample(system) if options.sample else 0
+                print(*addresses, sep="\n")
+                return done
+            system.down()
     except Refused as error:
         print(error, file=sys.stderr)
         return 3

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,17 @@ def runs_with(pid: int, argument: str) -> bool:
         return False
 
 
+def outputs() -> Iterator[tuple[Process, str]]:
+    """Every process that this user may look at, with the file that its output goes to; deleted files included."""
+    for entry in Path("/proc").iterdir():
+        try:
+            file = str((entry / "fd" / "1").readlink()) if entry.name.isdigit() else ""
+        except OSError:
+            continue
+        if file and (process := Process.at(int(entry.name))):
+            yield process, file.removesuffix(" (deleted)")
+
+
 def _as_user(user: str | None) -> dict[str, Any]:
     return {} if user is None else {"user": user, "group": user, "extra_groups": []}
 
@@ -165,6 +176,24 @@ def port_is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def port_holder(port: int) -> str:
+    """Name and pid of the program that listens on a port; empty where this user may not see it."""
+    rows = [line.split() for table in ("tcp", "tcp6") for line in _lines(Path("/proc/net", table))[1:]]
+    listening = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if str(descriptor.readlink()) in listening:
+                owner = descriptor.parents[1]
+                return f"{(owner / 'comm').read_text().strip()}, pid {owner.name}"
+        except OSError:
+            continue
+    return ""
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
 
 
 def port_answers(port: int) -> bool:

@@ -14,7 +14,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -23,7 +23,7 @@ from urllib.request import urlopen
 from deploy import prepare, topics
 from deploy.broker import Kafka
 from deploy.postgres import Postgres
-from deploy.process import Process, last_lines, port_is_free, wait_until
+from deploy.process import Process, last_lines, outputs, port_holder, port_is_free, runs_with, wait_until
 from libs.common import issuer
 from libs.common.crypto import new_keyring
 from libs.common.issuer import write_private
@@ -100,11 +100,23 @@ class System:
 
     def record(self) -> dict[str, tuple[Process, int]]:
         """Name → the process and its port; those of earlier runs that are gone included."""
-        found = json.loads(self._record_file.read_text()) if self._record_file.exists() else {}
+        try:
+            found = json.loads(self._record_file.read_text())
+        except (FileNotFoundError, ValueError):
+            found = {}
         return {name: (Process(row["pid"], row["started"]), row["port"]) for name, row in found.items()}
 
     def alive(self) -> dict[str, tuple[Process, int]]:
-        return {name: known for name, known in self.record().items() if known[0].alive()}
+        known = {name: row for name, row in self.record().items() if row[0].alive()}
+        return {**self._unrecorded(known.keys()), **known}
+
+    def _unrecorded(self, known: Iterable[str]) -> dict[str, tuple[Process, int]]:
+        """Parts that run but are not in the record: it was deleted, or an `up` was killed before it wrote it."""
+        signs = {"kafka": "kafka.Kafka", "postgres": "-D", **{each.name: each.factory for each in self._services}}
+        # Output and command line together: PostgreSQL's children write to the same file.
+        names = {str(self.log(name)): name for name in signs.keys() - known}
+        found = [(names[file], process) for process, file in outputs() if file in names] if names else []
+        return {name: (process, self.port(name)) for name, process in found if runs_with(process.pid, signs[name])}
 
     def _remember(self, name: str, process: Process) -> None:
         self._write({**self.alive(), name: (process, self.port(name))})
@@ -115,8 +127,11 @@ class System:
 
     # -- up -------------------------------------------------------------------------------------------------
 
-    def up(self) -> None:
-        """Starts what does not run. Raises `Refused` before anything, RuntimeError where a part does not start."""
+    def up(self) -> list[str]:
+        """Starts what does not run; gives the addresses, a line each.
+
+        Raises `Refused` before anything, RuntimeError where a part does not start.
+        """
         running = self.alive()
         self._check_ports(running)
         keys = self._secrets()
@@ -136,7 +151,7 @@ class System:
             self._await_ready(service.name)
         if not missing and {"kafka", "postgres"} <= running.keys():
             self._say("이미 모두 실행 중입니다 / everything runs already")
-        self._greet(keys["sign_in_code"])
+        return self._addresses(keys["sign_in_code"], "console" in running)
 
     def _check_ports(self, running: Mapping[str, tuple[Process, int]]) -> None:
         moved = sorted(name for name, (_, port) in running.items() if port != self.port(name))
@@ -150,7 +165,8 @@ class System:
         # A part that was killed a moment ago may not have let go of its port yet.
         gone = self.record().keys() - running.keys()
         wait_until(lambda: all(port_is_free(port) for name, port in wanted if name in gone), 5.0)
-        held = [f"{port} ({name})" for name, port in wanted if name not in running and not port_is_free(port)]
+        taken = [(name, port) for name, port in wanted if name not in running and not port_is_free(port)]
+        held = [f"{port} ({name}) ← {port_holder(port) or '?'}" for name, port in taken]
         if held:
             raise Refused(
                 f"다른 프로그램이 포트를 쓰고 있습니다: {', '.join(held)}. 아무것도 시작하지 않았습니다 / "
@@ -215,13 +231,16 @@ class System:
         except (HTTPError, URLError, OSError):
             return False
 
-    def _greet(self, code: str) -> None:
+    def _addresses(self, code: str, shown_before: bool) -> list[str]:
         address = f"http://127.0.0.1:{self.port('gateway')}"
-        self._say(f"AX 이음: {address}/docs")
-        self._say(f"API: {address}")
+        lines = [f"AX 이음: {address}/docs", f"API: {address}"]
         if "console" in self.alive():
-            self._say(f"console: {address}/console/sign-in?code={code}")
-        self._say(f"credentials: {self.state / 'issuer' / 'credentials.json'}")
+            lines.append(f"console: {address}/console/sign-in?code={code}")
+            if shown_before:
+                lines.append(
+                    "  한 번만 쓸 수 있는 링크. 새 링크는 make down, make up / works once; a new one: down, up"
+                )
+        return [*lines, f"credentials: {self.state / 'issuer' / 'credentials.json'}"]
 
     # -- down, status ---------------------------------------------------------------------------------------
 

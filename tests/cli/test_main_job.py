@@ -58,6 +58,10 @@ def test_ctrl_c_stops_it_cleanly(tmp_path: Path) -> None:
         line = process.stdout.readline()
         assert line, seen
         seen += line
+    sample = [sys.executable, "-m", "cli", "--base", f"http://127.0.0.1:{port}", "sample"]
+    environment = {**os.environ, "STATE_DIR": str(tmp_path)}
+    sent = subprocess.run(sample, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert sent.stdout.count("rows 12 = accepted 0 + duplicates 10 + refused 2") == 3, sent.stderr
     refused = subprocess.run(
         command(tmp_path, free_port()), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,10 @@ def test_up_starts_what_is_missing_and_down_stops_it_with_its_data_kept(system: 
     assert {name for name in first if healed[name] == first[name]} == {"kafka", "issuer"}
     assert all(system.ready(name) for name in ONLY)
 
+    (system.folder / "processes.json").unlink()
+    system.up()
+    assert _pids(system) == healed
+
     command_lines = b"".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in healed.values())
     kept = json.loads((system.folder / "secrets.json").read_text())
     assert not [name for name, secret in kept.items() if secret.encode() in command_lines]
@@ -83,9 +88,32 @@ def test_a_port_held_by_a_stranger_is_named_and_nothing_is_started(tmp_path: Pat
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", system.port("matching")))
         stranger.listen()
-        with pytest.raises(Refused, match=rf"{system.port('matching')} \(matching\)"):
+        with pytest.raises(Refused, match=rf"{system.port('matching')} \(matching\) ← .+, pid {os.getpid()}\."):
             system.up()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("record", [None, "", "{"])
+def test_a_part_is_known_without_its_record_and_a_stranger_is_not_taken_for_it(
+    tmp_path: Path, record: str | None
+) -> None:
+    system = System(tmp_path, _base_port(), say=lambda _text: None)
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    part = Process.spawn([*sleep, "services.catalog.app:from_env"], system.log("catalog"), os.environ, tmp_path)
+    strangers = [
+        Process.spawn([*sleep, "services.catalog.app:from_env"], tmp_path / "other.log", os.environ, tmp_path),
+        Process.spawn(sleep, system.log("matching"), os.environ, tmp_path),
+    ]
+    if record is not None:
+        (system.folder / "processes.json").write_text(record)
+    try:
+        assert wait_until(lambda: _pids(system) == {"catalog": part.pid}, 10)
+        system.down()
+        assert not part.alive()
+        assert all(stranger.alive() for stranger in strangers)
+    finally:
+        for process in (part, *strangers):
+            process.kill()
 
 
 def test_a_second_up_at_the_same_time_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
