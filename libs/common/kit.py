@@ -186,6 +186,7 @@ class Kit:
             docs_url=None,
             openapi_url=openapi_url,
             redoc_url=None,
+            responses=problems.ANSWERS,
             max_body_size=max_body_size,
             telemetry={
                 "tracer_provider": self.tracing,

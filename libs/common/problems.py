@@ -52,6 +52,35 @@ class Problem(Exception):
         return Response(body, self.status, self.headers, media_type="application/problem+json")
 
 
+_TEXT = {"type": "string"}
+_FIELDS = {
+    "field": {**_TEXT, "description": "어느 값 / which value"},
+    "row": {"type": "integer", "description": "파일의 행 / row of the file"},
+    **dict.fromkeys(("code", "ko", "en"), _TEXT),
+    "value": {"description": "보낸 값 / what was sent"},
+}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "오류: 한국어와 영어로 적은 RFC 9457 문서 / any error as RFC 9457 problem details",
+        "content": {
+            "application/problem+json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["type", "title", "title_en", "status"],
+                    "properties": {
+                        "type": {**_TEXT, "description": "urn:ieum:problem:…, 바뀌지 않음 / stable"},
+                        **dict.fromkeys(("title", "title_en"), _TEXT),
+                        "status": {"type": "integer"},
+                        "errors": {"type": "array", "items": {"type": "object", "properties": _FIELDS}},
+                    },
+                }
+            }
+        },
+    }
+}
+"""What every request may answer beside its success, for OpenAPI."""
+
+
 def invalid(errors: Sequence[FieldError]) -> Problem:
     """422 with every bad field at once."""
     return Problem(

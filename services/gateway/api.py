@@ -118,20 +118,46 @@ def sections(document: dict[str, Any]) -> list[dict[str, Any]]:
     made = []
     for section in _KOREAN["sections"]:
         listed = [(name, ko) for name, ko in section["operations"].items() if name in found]
-        made.append({"title": section["tag"], "operations": [_shown(name, ko, found.pop(name)) for name, ko in listed]})
+        shown = [_shown(name, ko, found.pop(name), document) for name, ko in listed]
+        made.append({"title": section["tag"], "operations": shown})
     if found:
-        made.append({"title": "기타 / others", "operations": [_shown(name, "", found[name]) for name in sorted(found)]})
+        others = [_shown(name, "", found[name], document) for name in sorted(found)]
+        made.append({"title": "기타 / others", "operations": others})
     return made
 
 
-def _shown(name: str, ko: str, operation: dict[str, Any]) -> dict[str, Any]:
+def _shown(name: str, ko: str, operation: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
     method, _, path = name.partition(" ")
+    body = operation.get("requestBody", {}).get("content", {})
     return {
         "method": method,
         "path": path,
         "ko": ko,
         "en": operation.get("description") or operation.get("summary", ""),
-        "parameters": operation.get("parameters", []),
-        "media": list(operation.get("requestBody", {}).get("content", {})),
-        "answers": sorted(operation.get("responses", {})),
+        "parameters": [*operation.get("parameters", []), *_members(body.get("application/json", {}), document)],
+        "media": list(body),
+        "answers": sorted(set(operation.get("responses", {})) - {"default"}),
     }
+
+
+def _members(content: dict[str, Any], document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The values of a JSON body, those of an inner object as `outer.inner`."""
+    made = []
+    schema = _resolved(content.get("schema", {}), document)
+    for name, member in schema.get("properties", {}).items():
+        inner = _resolved(member, document)
+        row = {"name": name, "in": "body", "required": name in schema.get("required", [])}
+        said = member.get("description") or ", ".join(map(str, inner.get("enum", [])))
+        made.append({**row, "description": said})
+        made.extend({**row, "name": f"{name}.{row['name']}"} for row in _members({"schema": inner}, document))
+    return made
+
+
+def _resolved(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """What a reference, or a choice between something and nothing, stands for."""
+    for choice in schema.get("anyOf", []):
+        if choice != {"type": "null"}:
+            return _resolved(choice, document)
+    name = schema.get("$ref", "").rpartition("/")[2]
+    found: dict[str, Any] = document["components"]["schemas"].get(name, schema)
+    return found

@@ -204,3 +204,18 @@ async def test_every_request_is_explained_in_korean(system: System) -> None:
     assert "기타 / others" not in page
     for path in document["paths"]:
         assert path in page
+    for value in ("business_number", "company.size_class", "jobseeker, worker, transition", "multipart/form-data"):
+        assert value in page
+
+
+async def test_errors_are_documented_as_they_are_sent(system: System) -> None:
+    transport = httpx.ASGITransport(app=system.apps["gateway"])
+    async with httpx.AsyncClient(transport=transport, base_url="http://g") as client:
+        document = (await client.get("/openapi.json")).json()
+    assert not [
+        name for name in document["components"]["schemas"] if "ValidationError" in name and "issuer" not in name
+    ]
+    for path, methods in document["paths"].items():
+        for operation in methods.values() if path.startswith(("/v1", "/ops")) else ():
+            assert "422" not in operation["responses"]
+            assert "application/problem+json" in operation["responses"]["default"]["content"]
