@@ -39,6 +39,11 @@ LABELS: dict[str, dict[str, tuple[str, str]]] = {
         "large_under_1000": ("대규모 1,000인 미만", "large, under 1,000"),
         "large_1000_plus": ("대규모 1,000인 이상", "large, 1,000 or more"),
     },
+    "learner": {
+        "jobseeker": ("구직자", "jobseeker"),
+        "worker": ("재직자", "worker"),
+        "transition": ("전환 준비", "in transition"),
+    },
     "dimension": {
         "use": ("AI 활용", "use of AI"),
         "people": ("훈련 경험", "trained people"),
@@ -60,7 +65,7 @@ LABELS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "source": {
         "course": ("과정 정보", "stated by the course"),
-        "request": ("기업 정보", "stated for the company"),
+        "request": ("요청에 적은 값", "stated in the request"),
         "derived": ("계산", "computed"),
         "policy": ("정책", "policy"),
     },

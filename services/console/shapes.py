@@ -170,8 +170,13 @@ class Line(BaseModel):
     reasons: list[Reason] = []
 
 
+class Learner(BaseModel):
+    status: str
+    age: int | None = None
+
+
 class Inputs(BaseModel):
-    """What was asked: the course and the company as the price saw them."""
+    """What was asked: the course and the company, or the learner, as the price saw them."""
 
     mode: str | None = None
     level: str | None = None
@@ -180,6 +185,7 @@ class Inputs(BaseModel):
     unit_price: int | None = None
     people: int | None = None
     size_class: str | None = None
+    learner: Learner | None = None
 
 
 class Payer(BaseModel):

@@ -177,6 +177,14 @@ async def test_a_receipt_without_a_price_says_why(
     assert "자부담" not in text.partition("적용하지 않은 지원")[0]
 
 
+async def test_a_learners_receipt_speaks_of_the_learner(browser: httpx.AsyncClient, gateway: FakeGateway) -> None:
+    gateway.documents["/v1/quotes/q1"]["inputs"] |= {"size_class": None, "learner": {"status": "jobseeker", "age": 45}}
+    text = (await browser.get("/console/quotes/q1")).text
+    assert "구직자" in text
+    assert "만 45세" in text
+    assert "기업 규모" not in text.partition("계산 순서")[0]
+
+
 async def test_a_receipt_that_is_not_there_is_not_found(browser: httpx.AsyncClient) -> None:
     assert (await browser.get("/console/quotes/none")).status_code == 404
 
