@@ -26,18 +26,23 @@ _DROPPED = _HOP | {b"host", b"client-cert", b"client-cert-chain", b"expect"}
 _log = structlog.get_logger()
 
 
-class HttpForward:
-    """`base` is http://host:port of the service."""
+_CONNECT, _WORK = 5.0, 120.0
+"""Seconds for a connection, and for a service that works on what it was sent: files are large."""
 
-    def __init__(self, base: str) -> None:
+
+class HttpForward:
+    """`base` is http://host:port of the service; `patience` is how many seconds a read of it may keep silent."""
+
+    def __init__(self, base: str, patience: float = 15.0) -> None:
         self.base = base
+        self._reading = aiohttp.ClientTimeout(total=None, connect=_CONNECT, sock_read=patience)
+        self._working = aiohttp.ClientTimeout(total=None, connect=_CONNECT, sock_read=_WORK)
         self._session: aiohttp.ClientSession | None = None
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=4),
-                timeout=aiohttp.ClientTimeout(total=None, connect=5, sock_read=120),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept", "Content-Type"),
@@ -51,9 +56,10 @@ class HttpForward:
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k not in _DROPPED]
         has_body = any(k in (b"content-length", b"transfer-encoding") for k, _ in scope["headers"])
         data = _body(receive) if has_body else None
+        timeout = self._reading if scope["method"] == "GET" else self._working
         try:
             async with self._open().request(
-                scope["method"], url, headers=headers, data=data, allow_redirects=False
+                scope["method"], url, headers=headers, data=data, timeout=timeout, allow_redirects=False
             ) as answer:
                 await self._pass_back(answer, send)
         except (aiohttp.ClientConnectionError, TimeoutError) as error:

@@ -143,6 +143,16 @@ async def test_a_service_that_is_away_is_a_503_that_says_so(make_kit: MakeKit, t
     assert answer.json()["title_en"].startswith("Temporarily unavailable")
 
 
+async def test_a_service_that_keeps_silent_is_not_waited_for(make_kit: MakeKit, token: Callable[..., str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        forward = HttpForward(f"http://127.0.0.1:{silent.getsockname()[1]}", patience=0.1)
+        kit = await make_kit("gateway", migrated=False, database_url="")
+        async with through(create_app(kit, dict.fromkeys(SERVICES, forward)), token("courses:read")) as client:
+            answer = await client.get("/v1/recommendations/1168200276")
+        await forward.close()
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:ieum:problem:temporarily-unavailable")
+
+
 async def test_a_client_over_its_rate_waits(make_kit: MakeKit, token: Callable[..., str]) -> None:
     kit = await make_kit("gateway", migrated=False, database_url="", rate_limit_burst=3, rate_limit_per_second=0.5)
     async with through(create_app(kit, {"catalog": upstream()}), token("courses:read")) as client:
