@@ -122,26 +122,34 @@ _KOREAN = {
     "bool_parsing": "참 또는 거짓이어야 합니다.",
     "date_from_datetime_parsing": "날짜(YYYY-MM-DD)여야 합니다.",
     "date_parsing": "날짜(YYYY-MM-DD)여야 합니다.",
-    "literal_error": "정해진 값 가운데 하나여야 합니다.",
-    "enum": "정해진 값 가운데 하나여야 합니다.",
-    "greater_than_equal": "값이 너무 작습니다.",
-    "greater_than": "값이 너무 작습니다.",
-    "less_than_equal": "값이 너무 큽니다.",
-    "less_than": "값이 너무 큽니다.",
-    "string_too_short": "너무 짧습니다.",
-    "string_too_long": "너무 깁니다.",
+    "literal_error": "다음 가운데 하나여야 합니다: {expected}.",
+    "enum": "다음 가운데 하나여야 합니다: {expected}.",
+    "greater_than_equal": "{ge} 이상이어야 합니다.",
+    "greater_than": "{gt}보다 커야 합니다.",
+    "less_than_equal": "{le} 이하여야 합니다.",
+    "less_than": "{lt}보다 작아야 합니다.",
+    "string_too_short": "{min_length}자 이상이어야 합니다.",
+    "string_too_long": "{max_length}자 이하여야 합니다.",
     "string_pattern_mismatch": "형식이 맞지 않습니다.",
-    "too_long": "항목이 너무 많습니다.",
-    "too_short": "항목이 너무 적습니다.",
+    "too_long": "{max_length}개 이하여야 합니다.",
+    "too_short": "{min_length}개 이상이어야 합니다.",
+    "model_attributes_type": "JSON 객체여야 합니다.",
+    "dict_type": "JSON 객체여야 합니다.",
+    "list_type": "JSON 배열이어야 합니다.",
+    "float_parsing": "숫자여야 합니다.",
+    "decimal_parsing": "숫자여야 합니다.",
 }
+"""By pydantic's code; the names in braces are those of its limits."""
 
 
 def _field_error(error: Any) -> FieldError:
-    place = [str(part) for part in error["loc"] if part not in ("body", "query", "path", "header")]
+    broken = error["type"] == "json_invalid"
+    place = [str(part) for part in error["loc"] if not broken and part not in ("body", "query", "path", "header")]
     value = error.get("input")
     kept = value if isinstance(value, str | int | float | bool) else None
-    ko = _KOREAN.get(error["type"], "값이 올바르지 않습니다.")
-    return FieldError(field=".".join(place), code=error["type"], ko=ko, en=error["msg"], value=kept)
+    limits = {name: str(limit).replace(" or ", ", ") for name, limit in error.get("ctx", {}).items()}
+    ko = _KOREAN.get(error["type"], "값이 올바르지 않습니다.").format_map(limits)
+    return FieldError(field=".".join(place) or "body", code=error["type"], ko=ko, en=error["msg"], value=kept)
 
 
 async def _on_problem(_request: Request, error: Exception) -> Response:

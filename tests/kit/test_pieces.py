@@ -4,14 +4,17 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 from sqlalchemy import BigInteger, Boolean, Column, Date, LargeBinary, MetaData, Table, Text, select
 
-from libs.common import crypto, ids, logs
+from libs.common import crypto, ids, logs, problems
 from libs.common.columns import Json, UtcTime
 from libs.common.consumer import runs
 from libs.common.db import Database
@@ -206,3 +209,33 @@ def test_events_of_many_keys_make_few_runs() -> None:
 def test_every_setting_says_what_it_is_for() -> None:
     undocumented = [name for name, field in Settings.model_fields.items() if not field.description]
     assert undocumented == ["log_level"]
+
+
+class Asked(BaseModel):
+    many: int = Field(1, ge=1, le=500)
+    kind: Literal["firm", "person"] = "firm"
+    name: str = Field("", max_length=3)
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "said"),
+    [
+        ('{"many": 501}', "many", "500 이하여야 합니다."),
+        ('{"many": 0}', "many", "1 이상이어야 합니다."),
+        ('{"kind": "x"}', "kind", "다음 가운데 하나여야 합니다: 'firm', 'person'."),
+        ('{"name": "네글자다"}', "name", "3자 이하여야 합니다."),
+        ("[]", "body", "JSON 객체여야 합니다."),
+        ("{", "body", "JSON 형식이 아닙니다."),
+    ],
+)
+async def test_a_refusal_names_the_limit_in_korean(body: str, field: str, said: str) -> None:
+    app = FastAPI()
+    problems.install(app)
+
+    @app.post("/")
+    async def ask(asked: Asked) -> None:
+        raise AssertionError(asked)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+        answer = await client.post("/", content=body, headers={"Content-Type": "application/json"})
+    assert [(error["field"], error["ko"]) for error in answer.json()["errors"]] == [(field, said)]
