@@ -60,7 +60,8 @@ def manifests(known: Mapping[str, str], clients: Mapping[str, str]) -> list[dict
     ]
 
 
-def write(folder: Path) -> None:
+def write(folder: Path) -> dict[str, str]:
+    """Makes what is missing; gives every secret by its name."""
     clients = issuer.bootstrap(folder / "state")
     env = folder / ".env"
     lines = env.read_text().splitlines() if env.exists() else []
@@ -71,15 +72,18 @@ def write(folder: Path) -> None:
         # The issuer's container is not root, and the files are for their owner only.
         for path in (folder / "state", *(folder / "state").rglob("*")):
             os.chown(path, CONTAINER_UID, CONTAINER_UID)
+    return known
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.credentials", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("var/containers"))
     folder: Path = parser.parse_args(arguments).folder
-    write(folder)
+    known = write(folder)
     sys.stdout.write(f"docker compose --env-file {folder}/.env up --build --wait\n")
     sys.stdout.write(f"kubectl apply -f {folder}/secrets.yaml\n")
+    sys.stdout.write(f"python -m cli --state {folder}/state sample\n")
+    sys.stdout.write(f"http://127.0.0.1:8000/console/sign-in?code={known['CONSOLE_SIGN_IN_CODE']}\n")
     return 0
 
 
