@@ -223,3 +223,10 @@ def test_a_quote_id_is_the_same_for_the_same_question_only() -> None:
     assert len(set(made)) == len(made)
     assert made == [identify(*each) for each in asked]
     assert all(len(name) == 32 and set(name) <= set("0123456789abcdef") for name in made)
+
+
+def test_hours_that_nobody_stated_are_no_number_where_the_cap_is_an_amount() -> None:
+    case = facts("C0105", mode="remote", fee=700_000, unit_price=None)
+    for hours in (20, None, 20):
+        made = receipt(case._replace(hours=hours))
+        assert (made["support"], made["self_pay"], made["inputs"]["hours"]) == (500_000, 200_000, hours)

@@ -159,9 +159,9 @@ def is_gap(reason: Reason) -> bool:
     return reason.code in _NOT_KNOWN or reason.code.startswith("region-")
 
 
-def missing(facts: Facts) -> tuple[Reason, ...]:
+def missing(facts: Facts, hours_count: bool = True) -> tuple[Reason, ...]:
     """What the training institution has not stated."""
-    gaps = ((facts.fee, FEE_UNKNOWN), (facts.hours, HOURS_UNKNOWN))
+    gaps = ((facts.fee, FEE_UNKNOWN), (facts.hours if hours_count else 0, HOURS_UNKNOWN))
     return tuple(reason for value, reason in gaps if value is None)
 
 

@@ -186,7 +186,9 @@ class _Made:
             return
         hours, priced = self._taken("hours", rows), None
         if fee.min() <= 0 or hours.min() <= 0:
-            known, free = (fee != NOT_STATED) & (hours != NOT_STATED), fee == 0
+            known, free = fee != NOT_STATED, fee == 0
+            if not all(won.line.ceiling for won in recipe.lines):
+                known &= hours != NOT_STATED
             self.outcome[rows] = np.where(known | free, QUOTED, UNPRICED)
             fee, hours, priced = np.where(known, fee, 0), np.where(known, hours, 0), known & ~free
         case = _Case(fee, hours, *(self._taken(name, rows) for name in ("unit_price", "people", "payroll", "used")))

@@ -73,15 +73,20 @@ def price(facts: Facts, snapshot: Snapshot) -> Quote:
     if not terms.payable:
         gaps = missing(facts) if terms.refused and terms.outcome == "unpriced" else ()
         return Quote(terms.outcome, facts, snapshot, terms, reasons=terms.reasons + gaps)
-    if fee is None or hours is None:
-        return Quote("unpriced", facts, snapshot, terms, reasons=missing(facts))
-    best, others = choose(terms.payable, facts, hours, fee)
+    if fee is None or (hours is None and counts_hours(terms.payable)):
+        return Quote("unpriced", facts, snapshot, terms, reasons=missing(facts, counts_hours(terms.payable)))
+    best, others = choose(terms.payable, facts, hours or 0, fee)
     cost = fee * people
     ahead = advance(best, people) if best.payable.advance is not None else 0
     support = best.support
     # A named tuple's own constructor is a Python call; at a million quotes it shows.
     made = ("quoted", facts, snapshot, terms, cost, support, cost - support, best, others, (), ahead)
     return tuple.__new__(Quote, made)
+
+
+def counts_hours(payable: tuple[Payable, ...]) -> bool:
+    """Whether hours matter to these lines: a cap that is an amount stands whatever they are."""
+    return not all(one.line.ceiling for one in payable)
 
 
 def choose(payable: tuple[Payable, ...], facts: Facts, hours: int, fee: int) -> tuple[Amounts, tuple[Amounts, ...]]:

@@ -137,11 +137,10 @@ def render(quote: Quote, quote_id: str) -> bytes:
         template, holes = _page(_unpaid(quote), quote)
         return template % holes((quote_id.encode(), beside))
     payable, unit_price, cap, eligible, exact, _, own, limit = chosen
-    page: Page | None = terms.pages.get(payable)
+    kept = payable if facts.hours is not None else (payable, None)
+    page: Page | None = terms.pages.get(kept)
     if page is None:
-        if not payable.written:
-            payable.written = _write(payable, facts, quote.snapshot, terms)
-        page = terms.pages[payable] = _page(payable.written, quote)
+        page = terms.pages[kept] = _page(_written(payable, quote, terms), quote)
     template, holes = page
     scale = payable.multiple_scale
     values: tuple[object, ...] = (
@@ -204,6 +203,14 @@ _PAYERS = {
 }
 
 
+def _written(payable: Payable, quote: Quote, terms: Terms) -> str:
+    if quote.facts.hours is None:
+        return _write(payable, quote.facts, quote.snapshot, terms)
+    if not payable.written:
+        payable.written = _write(payable, quote.facts, quote.snapshot, terms)
+    return payable.written
+
+
 def _write(payable: Payable, facts: Facts, snapshot: Snapshot, terms: Terms) -> str:
     """The receipt of a line that pays, with places for what is not of its kind."""
     line = payable.line
@@ -212,7 +219,8 @@ def _write(payable: Payable, facts: Facts, snapshot: Snapshot, terms: Terms) -> 
     money = f'"cost":{_at("cost")},"support":{_at("support")},"self_pay":{_at("self-pay")},"advance":{_at("advance")}'
     names = f'"line":"{line.id}","rules":{_json(line.rules)}'
     stated = "null" if facts.unit_price is None else _at("unit-price")
-    numbers = f'"hours":{_at("hours")},"fee":{_at("fee")},"unit_price":{stated},"people":{_at("people")}'
+    hours = "null" if facts.hours is None else _at("hours")
+    numbers = f'"hours":{hours},"fee":{_at("fee")},"unit_price":{stated},"people":{_at("people")}'
     stacking = stacked(terms.one).model_dump_json() if terms.one else ""
     others = [
         _not_chosen(other.line, place, stacking)

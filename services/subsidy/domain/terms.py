@@ -75,7 +75,7 @@ class Terms:
     reasons: tuple[Reason, ...] = ()
     allowances: tuple[Beside, ...] = ()
     stem: bytes = b""
-    pages: dict[Payable, Any] = field(default_factory=dict)
+    pages: dict[object, Any] = field(default_factory=dict)
 
 
 _SHARED = {name for name, programme in PROGRAMMES.items() if any(line.share for line in programme.lines)}
