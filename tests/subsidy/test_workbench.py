@@ -145,6 +145,27 @@ async def test_who_proposed_a_version_cannot_approve_it(
     assert (await post(second, f"{VERSIONS}/{built_on}/approve", status=200))["status"] == "approved"
 
 
+async def test_a_proposal_that_undoes_another_has_an_end(author: httpx.AsyncClient, second: httpx.AsyncClient) -> None:
+    """Under the label of the base its content is the base, on which the other one builds."""
+    changed = await propose(author, lower_rate())
+    undone = {"P10.support_rate": documents()["P10.support_rate"]}
+    back = await propose(author, undone, label=read(FOLDER)[0], base=changed["policy_version"])
+    assert back["policy_version"] == changed["base"]
+    for version in (changed["policy_version"], back["policy_version"]):
+        await post(author, f"{VERSIONS}/{version}/approve", status=403)
+        await post(second, f"{VERSIONS}/{version}/approve", status=200)
+
+
+async def test_two_values_for_one_day_are_refused_and_not_chosen_from(author: httpx.AsyncClient) -> None:
+    value = '{"value": {"capital": "0.50", "non_capital": "0.60"}, "reference": "plan:IV-②-p.7", "grade": "S"}'
+    document = f'{{"values": {{"2027-01-01": {value}, "2027-01-01": {value}}}}}'
+    body = f'{{"label": "cut", "reason": "시험", "changes": {{"P10.support_rate": {document}}}}}'
+    headers = {"Idempotency-Key": "twice", "Content-Type": "application/json"}
+    answer = await author.post(VERSIONS, content=body.encode(), headers=headers)
+    assert answer.status_code == 422
+    assert [(one["code"], one["value"]) for one in answer.json()["errors"]] == [("key-twice", "2027-01-01")]
+
+
 async def test_the_same_content_is_the_same_version(author: httpx.AsyncClient) -> None:
     first = await propose(author, lower_rate())
     again = await propose(author, lower_rate())

@@ -1,5 +1,6 @@
 """The policy workbench over HTTP: propose, look at, try, approve, activate, roll back."""
 
+import json
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from libs.common.idempotency import fingerprint, once
 from libs.common.kit import Kit
-from libs.common.problems import not_found
+from libs.common.problems import FieldError, invalid, not_found
 from libs.common.security import Caller, requires
 from libs.common.web import IdempotencyKey, ReadConn, WriteTx
 from libs.reference.calendar import korean_day
@@ -110,11 +111,23 @@ async def _print(request: Request) -> str:
     return fingerprint(request.method, request.url.path, await request.body())
 
 
+def _once_each(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object that says nothing twice: of two values for one day the reader would keep one, and tell nobody."""
+    found = dict(members)
+    if len(found) < len(members):
+        names = [name for name, _ in members]
+        twice = next(name for name in names if names.count(name) > 1)
+        ko, en = "같은 항목이 두 번 있습니다.", "The same key stands twice."
+        raise invalid([FieldError("changes", "key-twice", ko, en, twice)])
+    return found
+
+
 @router.post("", status_code=201)
 async def propose(
     body: ProposalIn, request: Request, tx: WriteTx, desk: Desk, key: IdempotencyKey, caller: Writes
 ) -> Response:
     """Stores a proposal: the base with these changes, as a whole edition. The same content is the same version."""
+    json.loads(await request.body(), object_pairs_hook=_once_each)
 
     async def work() -> tuple[int, Any]:
         version = await workbench.propose(tx, desk, caller.client_id, body.label, body.base, body.changes, body.reason)

@@ -100,8 +100,11 @@ async def _step(tx: Tx, version: str, step: str, actor: str, reason: str | None)
 async def _authors(conn: AsyncConnection, version: str) -> set[str]:
     """Who proposed it, or a proposal that it builds on and that nobody else has approved."""
     found: set[str] = set()
+    seen: set[str] = set()
     known = await store.workbench.proposal(conn, version)
-    while known is not None:
+    # A proposal that undoes another leads back to the version on which that one builds.
+    while known is not None and known["policy_version"] not in seen:
+        seen.add(known["policy_version"])
         steps = await store.workbench.steps_of(conn, known["policy_version"])
         found |= {step["actor"] for step in steps if step["step"] == "proposed"}
         known = await store.workbench.proposal(conn, known["base"])
