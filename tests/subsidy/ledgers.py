@@ -44,7 +44,8 @@ async def left(client: httpx.AsyncClient) -> dict[str, int]:
 
 
 async def holds(kit: Kit) -> None:
-    """The balance is the sum of the ledger and of what all reservations hold, and never more than the grant."""
+    """The balance is the sum of the ledger and of what all reservations hold, and never more than the grant; what each
+    reservation holds is the sum of its own lines."""
     async with kit.db.reading() as conn:
         sums = {
             row.quota_id: (row.granted, row.taken)
@@ -70,6 +71,13 @@ async def holds(kit: Kit) -> None:
             )
             for measure in ("firms", "people", "won")
         }
+        of_each = select(
+            store.ledger.c.quota_id, store.ledger.c.reservation_id, func.sum(store.ledger.c.taken).label("taken")
+        ).where(store.ledger.c.reservation_id.is_not(None))
+        lines = (await conn.execute(of_each.group_by(store.ledger.c.quota_id, store.ledger.c.reservation_id))).all()
+        rows = {row.reservation_id: row for row in await conn.execute(select(store.reservations))}
+    for line in lines:
+        assert getattr(rows[line.reservation_id], line.quota_id.split(":")[2]) == line.taken
     for quota_id, (grant, taken) in sums.items():
         programme, year, measure = quota_id.split(":")
         assert (last[quota_id]["granted_after"], last[quota_id]["taken_after"]) == (grant, taken)

@@ -15,6 +15,7 @@ from services.subsidy.app import create_app
 from services.subsidy.service.ledger import expire_overdue
 from tests.conftest import ClientFor, Clock, MakeKit
 from tests.subsidy.ledgers import granted, holds, key, left, quoted, reserved, stepped
+from tests.subsidy.makers import question
 
 SCOPES = ("quotes:read", "quotes:write", "reservations:read", "reservations:write", "quotas:write")
 
@@ -106,10 +107,28 @@ async def test_a_firms_place_passes_to_its_other_reservation(kit: Kit, national:
     assert (first["firms"], second["firms"]) == (1, 0)
     await stepped(national, first, "release", reason="일정 변경")
     assert await left(national) == {"firms": 0}, "the company still takes part"
+    heir = (await national.get(f"/v1/reservations/{second['reservation_id']}")).json()
+    assert (heir["firms"], [step["step"] for step in heir["steps"]]) == (1, ["reserve", "firm-place"])
+    await holds(kit)
     refused = await reserved(national, (await quoted(national))["quote_id"], company="c2")
     assert refused.status_code == 409
     await stepped(national, second, "release", reason="일정 변경")
     assert await left(national) == {"firms": 1}
+    await holds(kit)
+
+
+async def test_a_quota_set_later_counts_what_is_held_already(kit: Kit, national: httpx.AsyncClient) -> None:
+    await granted(national, "people", 10)
+    made = [(await reserved(national, (await quoted(national, people=n))["quote_id"])).json() for n in (3, 1)]
+    await stepped(national, made[1], "release", reason="취소")
+    low = await granted(national, "won", 1_003_199)
+    assert (low.status_code, low.json()["quota_id"], low.json()["taken"]) == (409, "P10:2026:won", 1_003_200)
+    assert (await granted(national, "won", 1_500_000)).status_code == 200
+    assert await left(national) == {"people": 7, "won": 496_800}
+    lines = (await national.get(f"/v1/reservations/{made[0]['reservation_id']}")).json()["ledger"]
+    assert ("P10:2026:won", "carry-over", 1_003_200) in [(one["quota_id"], one["kind"], one["taken"]) for one in lines]
+    assert (await stepped(national, made[0], "release", reason="취소")).status_code == 200
+    assert await left(national) == {"people": 10, "won": 1_500_000}
     await holds(kit)
 
 
@@ -239,6 +258,16 @@ async def test_a_quote_without_a_price_cannot_be_reserved(national: httpx.AsyncC
     quote = await quoted(national, programme="P15")
     answer = await reserved(national, quote["quote_id"])
     assert answer.json()["type"] == "urn:ieum:problem:quote-without-price"
+
+
+async def test_a_quote_that_the_policy_does_not_give_any_more_cannot_be_reserved(national: httpx.AsyncClient) -> None:
+    """M5 was 90 % everywhere; by what was known in 2025 it still is."""
+    await granted(national, "people", 10)
+    asked = question() | {"known_on": "2025-12-01"}
+    quote = (await national.post("/v1/quotes", json=asked)).json()
+    answer = await reserved(national, quote["quote_id"])
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:ieum:problem:quote-outdated")
+    assert (answer.json()["quoted"], answer.json()["now"]) == (316_800, 334_400)
 
 
 async def test_more_completers_than_people_and_more_won_than_paid_are_refused(national: httpx.AsyncClient) -> None:

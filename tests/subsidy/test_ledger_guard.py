@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from libs.common.kit import Kit
 from services.subsidy.app import create_app
+from services.subsidy.store import ledger as store
 from tests.conftest import ClientFor, Clock, MakeKit
 from tests.subsidy.ledgers import granted, holds, left, quoted, reserved, stepped
 
@@ -61,6 +62,43 @@ async def test_the_database_refuses_by_itself(kit: Kit, national: httpx.AsyncCli
             await tx.conn.execute(text(statement))
     await holds(kit)
     assert await left(national) == {"people": 5}
+
+
+async def test_what_money_and_prices_rest_on_is_only_ever_added(kit: Kit, national: httpx.AsyncClient) -> None:
+    await granted(national, "people", 5)
+    made = (await reserved(national, (await quoted(national))["quote_id"])).json()
+    await stepped(national, made, "release", reason="x")
+    same = {"quotas": "year", "reservation_steps": "reason", "policies": "documents", "ledger": "reason"}
+    statements = [f"UPDATE {table} SET {column} = {column}" for table, column in same.items()]
+    statements += [f"DELETE FROM {table}" for table in same]
+    if kit.db.is_sqlite:
+        statements += [f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}" for table in same]
+        statements += ["INSERT OR REPLACE INTO quotas VALUES ('other', 'P10', 2026, 'people')"]
+    else:
+        statements += [f"TRUNCATE {table}" for table in (*same, "activations", "proposal_steps")]
+    for statement in statements:
+        with pytest.raises(DBAPIError, match=r"append-only|must follow"):
+            async with kit.db.transaction() as tx:
+                await tx.conn.execute(text(statement))
+    assert await left(national) == {"people": 5}
+
+
+@pytest.mark.postgres
+async def test_the_last_line_is_found_without_reading_the_others(make_kit: MakeKit, postgres: str) -> None:
+    kit = await make_kit("subsidy", database_url=postgres)
+    known = {"quota_id": "P10:2026:people", "kind": "grant", "granted": 1, "taken": 0, "taken_after": 0, "actor": "x"}
+    async with kit.db.transaction() as tx:
+        lines = [known | {"number": n, "granted_after": n, "at": tx.now} for n in range(1, 2_001)]
+        await store.write_lines(tx.conn, lines)
+    async with kit.db.transaction() as tx:
+        await tx.conn.execute(text("ANALYZE ledger"))
+    seen = text("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'ledger'")
+    async with kit.db.transaction() as tx:
+        before = await tx.conn.scalar(seen)
+        found = await store.balances(tx.conn, ["P10:2026:people", "P10:2026:won"])
+        rows_read = await tx.conn.scalar(seen) - before
+    assert (list(found), found["P10:2026:people"]["number"]) == (["P10:2026:people"], 2_000)
+    assert rows_read == 1
 
 
 async def test_two_hundred_at_once_get_exactly_the_last_places(

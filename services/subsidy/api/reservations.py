@@ -14,7 +14,8 @@ from libs.common.idempotency import fingerprint, once
 from libs.common.problems import Problem, not_found
 from libs.common.security import Caller, requires
 from libs.common.web import IdempotencyKey, ReadConn, WriteTx
-from services.subsidy import store
+from services.subsidy import service, store
+from services.subsidy.api.desk import Desk
 from services.subsidy.loading import register
 from services.subsidy.service import ledger as desk
 from services.subsidy.store import ledger as kept
@@ -140,12 +141,16 @@ class QuotaOut(BaseModel):
 
 
 @router.post("/v1/reservations", status_code=201, response_model=ReservationOut)
-async def reserve(body: ReservationIn, request: Request, tx: WriteTx, key: IdempotencyKey, caller: Writes) -> Response:
-    """Takes places and money for a stored quote; with `wait` joins the waiting list where nothing is left."""
+async def reserve(
+    body: ReservationIn, request: Request, tx: WriteTx, policy: Desk, key: IdempotencyKey, caller: Writes
+) -> Response:
+    """Takes places and money for a stored quote; with `wait` joins the waiting list where nothing is left.
+
+    The quote must still be what its day's policy gives: a price of a policy that was replaced is refused."""
     _national(caller)
 
     async def work() -> tuple[int, Any]:
-        wish = await _wish(tx.conn, body)
+        wish = await _wish(tx.conn, policy, body)
         row = await desk.reserve(tx, wish, caller.client_id)
         return 201, await _shown(tx.conn, row)
 
@@ -290,7 +295,7 @@ async def _step(
     return await once(tx, caller, key, await _print(request), work)
 
 
-async def _wish(conn: AsyncConnection, body: ReservationIn) -> desk.Wish:
+async def _wish(conn: AsyncConnection, policy: Desk, body: ReservationIn) -> desk.Wish:
     if (body.company_id is None) == (body.learner is None):
         ko, en = "company_id와 learner 가운데 하나만 적어 주세요.", "State either company_id or learner."
         raise Problem(422, "one-applicant", ko=ko, en=en)
@@ -303,6 +308,11 @@ async def _wish(conn: AsyncConnection, body: ReservationIn) -> desk.Wish:
     if quote["company_id"] is not None and body.company_id != quote["company_id"]:
         ko, en = "이 견적은 다른 기업의 것입니다.", "The quote belongs to another company."
         raise Problem(422, "quote-of-another", ko=ko, en=en)
+    now = await service.support_now(conn, policy, quote)
+    if now != quote["support"]:
+        ko = "견적 뒤에 정책이 바뀌어 지원금이 달라집니다. 견적을 다시 받아 예약해 주세요."
+        en = "The policy has changed since, and with it the support. Ask for a new quote and reserve that."
+        raise Problem(409, "quote-outdated", ko=ko, en=en, quoted=quote["support"], now=now)
     facts, applied_on = quote["facts"], quote["applied_on"]
     assert isinstance(applied_on, date)
     return desk.Wish(

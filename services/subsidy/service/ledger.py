@@ -5,7 +5,7 @@ year; whoever needs several locks them in their order. The waiting list is stric
 request that would fit.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -65,25 +65,34 @@ class Year:
 async def grant(
     tx: Tx, programme: str, year: int, measure: str, amount: int, reason: str, actor: str
 ) -> None:  # fmt: skip
-    """Sets what a quota grants; waiting requests that fit now are reserved. Raises `Problem` below what is taken."""
+    """Sets what a quota grants; waiting requests that fit now are reserved. Raises `Problem` below what is taken.
+
+    Reservations made before the quota was set are lines of its ledger, too.
+    """
     there = await _lock(tx, programme, year)
+    before: Sequence[Row] = ()
     if measure not in there.quotas:
         quota = {"quota_id": f"{programme}:{year}:{measure}", "programme": programme, "year": year, "measure": measure}
         await store.add_quota(tx.conn, quota)
         there = await _lock(tx, programme, year)
+        before = await store.holding(tx.conn, programme, year, measure)
     held = (await _held(tx, there))[measure]
+    held = held._replace(taken=held.taken + sum(row["held"] for row in before))
     if amount < held.taken:
         raise Problem(
             409,
             "quota-below-taken",
             ko=f"이미 {held.taken:,}이(가) 쓰여 {amount:,}(으)로 줄일 수 없습니다.",
             en=f"{held.taken:,} are taken already; the quota cannot be lowered to {amount:,}.",
+            quota_id=there.quotas[measure],
             granted=held.granted,
             taken=held.taken,
         )
     if amount != held.granted:
         change = {measure: amount - held.granted}
         await _write(tx, there, Move("grant", "", actor, reason), {}, None, granted=change)
+    if before:
+        await _carry_over(tx, there.quotas[measure], before, Move("carry-over", "", actor, reason))
     await _promote(tx, there, actor)
 
 
@@ -280,14 +289,15 @@ async def _take(tx: Tx, there: Year, row: Row, wanted: Amounts, kind: str, actor
 async def _give_back(tx: Tx, there: Year, row: Row, move: Move, kept: Amounts) -> None:
     """Leaves `kept`, gives the rest back, and lets those who wait move up. A firm's place passes to another reservation
     of the company before it goes back."""
-    if row["firms"] and not kept.firms:
-        heir = await store.other_of_company(tx.conn, row, HOLDING)
-        if heir is not None:
-            await store.change_reservation(tx.conn, heir["reservation_id"], {"firms": 1})
-            row = {**row, "firms": 0}
     back = {measure: getattr(kept, measure) - row[measure] for measure in MEASURES}
     await _write(tx, there, move, back, row["reservation_id"])
     await _step(tx, row, move, {**kept._asdict(), "expires_at": None})
+    if row["firms"] and not kept.firms:
+        heir = await store.other_of_company(tx.conn, row, HOLDING)
+        if heir is not None:
+            passed = Move("firm-place", heir["status"], move.actor, move.reason)
+            await _write(tx, there, passed, {"firms": 1}, heir["reservation_id"])
+            await _step(tx, heir, passed, {"firms": 1})
     await _promote(tx, there, move.actor)
 
 
@@ -306,12 +316,25 @@ async def _write(
         more, took = granted.get(measure, 0), taken.get(measure, 0)
         if not more and not took:
             continue
-        before = last.get(quota_id)
-        number, had, held = (before["number"], before["granted_after"], before["taken_after"]) if before else (0, 0, 0)
-        line = {"quota_id": quota_id, "number": number + 1, "reservation_id": reservation_id, "kind": move.step}
-        line |= {"granted": more, "taken": took, "granted_after": had + more, "taken_after": held + took}
-        lines.append(line | {"reason": move.reason, "actor": move.actor, "at": tx.now})
+        lines.append(_line(tx, quota_id, last.get(quota_id), move, reservation_id, more, took))
     await store.write_lines(tx.conn, lines)
+
+
+async def _carry_over(tx: Tx, quota_id: str, holding: Iterable[Row], move: Move) -> None:
+    last, lines = (await store.balances(tx.conn, [quota_id]))[quota_id], list[Row]()
+    for row in holding:
+        lines.append(_line(tx, quota_id, lines[-1] if lines else last, move, row["reservation_id"], 0, row["held"]))
+    await store.write_lines(tx.conn, lines)
+
+
+def _line(
+    tx: Tx, quota_id: str, last: Row | None, move: Move, reservation_id: str | None, granted: int, taken: int
+) -> Row:
+    """The line of the ledger that follows from the last one."""
+    number, had, held = (last["number"], last["granted_after"], last["taken_after"]) if last else (0, 0, 0)
+    line = {"quota_id": quota_id, "number": number + 1, "reservation_id": reservation_id, "kind": move.step}
+    line |= {"granted": granted, "taken": taken, "granted_after": had + granted, "taken_after": held + taken}
+    return line | {"reason": move.reason, "actor": move.actor, "at": tx.now}
 
 
 async def _step(tx: Tx, row: Row, move: Move, changes: Mapping[str, Any]) -> None:

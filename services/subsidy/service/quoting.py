@@ -19,6 +19,7 @@ from services.subsidy.domain import (
     RULES,
     Facts,
     Policy,
+    PolicyError,
     Quote,
     Snapshot,
     citations,
@@ -187,6 +188,15 @@ async def stored(conn: AsyncConnection, desk: Desk, row: RowMapping) -> Quote:
     """A stored quote, worked out again from its own facts, policy and version of the rules."""
     policy = await desk.edition(conn, row["policy_version"])
     return FORMULAS[row["rules"]](from_json(row["facts"]), policy.at(row["applied_on"], row["known_on"]))
+
+
+async def support_now(conn: AsyncConnection, desk: Desk, row: RowMapping) -> int | None:
+    """What a stored quote's facts get on its day by the policy that applies by now; None where that has no price."""
+    await desk.follow(conn)
+    try:
+        return FORMULAS[RULES](from_json(row["facts"]), desk.snapshot(row["applied_on"])).support
+    except PolicyError:
+        return None
 
 
 async def receipt(conn: AsyncConnection, desk: Desk, row: RowMapping) -> bytes:

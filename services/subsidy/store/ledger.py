@@ -19,10 +19,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    and_,
     func,
     insert,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -118,16 +118,15 @@ async def add_quota(conn: AsyncConnection, row: Mapping[str, Any]) -> None:
 
 
 async def balances(conn: AsyncConnection, quota_ids: Sequence[str]) -> dict[str, Row]:
-    """Quota id → its last line."""
-    last = (
-        select(ledger.c.quota_id, func.max(ledger.c.number).label("number"))
-        .where(ledger.c.quota_id.in_(quota_ids))
-        .group_by(ledger.c.quota_id)
-        .subquery()
-    )
-    follows = and_(ledger.c.quota_id == last.c.quota_id, ledger.c.number == last.c.number)
-    rows = await _rows(conn, select(ledger).join(last, follows))
-    return {row["quota_id"]: row for row in rows}
+    """Quota id → its last line, found without going through the others."""
+    if not quota_ids:
+        return {}
+    last = [
+        select(ledger).where(ledger.c.quota_id == quota_id).order_by(ledger.c.number.desc()).limit(1).subquery()
+        for quota_id in quota_ids
+    ]
+    rows = await conn.execute(union_all(*(select(one) for one in last)))
+    return {row["quota_id"]: dict(row) for row in rows.mappings()}
 
 
 async def write_lines(conn: AsyncConnection, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -187,6 +186,15 @@ async def other_of_company(conn: AsyncConnection, row: Mapping[str, Any], status
     )
     found = await _rows(conn, wanted.order_by(reservations.c.number).limit(1))
     return found[0] if found else None
+
+
+async def holding(conn: AsyncConnection, programme: str, year: int, measure: str) -> list[Row]:
+    """Id and `held` of each reservation that holds something of the measure, the oldest first."""
+    held = reservations.c[measure]
+    wanted = select(reservations.c.reservation_id, held.label("held")).where(
+        reservations.c.programme == programme, reservations.c.year == year, held > 0
+    )
+    return await _rows(conn, wanted.order_by(reservations.c.number))
 
 
 async def overdue(conn: AsyncConnection, now: datetime, programme: str, year: int) -> list[Row]:
