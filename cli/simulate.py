@@ -144,6 +144,10 @@ def _pairs(options: Options, snapshot: Snapshot) -> Pairs:
         count = PAIRS if options.pairs is None else options.pairs
         if not 1 <= count <= MOST_PAIRS:
             raise FilesInvalid([f"--pairs: 1에서 {MOST_PAIRS:,} 사이 / between 1 and {MOST_PAIRS:,}"])
+        if options.seed < 0:
+            raise FilesInvalid(["--seed: 0 이상 / 0 or more"])
+        if not _regions(options.on):
+            raise FilesInvalid([f"--on: {options.on}의 시군구를 모릅니다 / no regions known"])
         return made_up(count, options.seed, options.on)
     if options.pairs is not None:
         raise FilesInvalid(["--pairs는 파일과 함께 쓸 수 없습니다 / --pairs is for a made-up population only"])

@@ -130,6 +130,7 @@ def test_a_bad_course_is_named_with_its_row(
     "arguments",
     [
         ["--companies", "here.csv"], ["--courses", "here.csv"], ["--pairs", "0"], ["--pairs", "30000000"],
+        ["--seed", "-1"], ["--pairs", "9", "--on", "9999-12-31"],
         ["--policy", "no-such-folder"], ["--pairs", "9", "--companies", "here.csv", "--courses", "here.csv"],
         ["--on", "1999-01-01", "--pairs", "10"], ["--companies", "none.csv", "--courses", "none.csv"],
         ["--companies", "here.csv", "--courses", "here.csv"],
