@@ -286,6 +286,20 @@ async def test_a_shadow_run_goes_on_batch_by_batch_and_stops_at_its_limit(
     assert [event.company_id for event in await issued(kit)][14:] == ["k1"], "nothing was told of"
 
 
+async def test_a_rollback_that_two_send_does_not_bring_back_what_it_undid(
+    author: httpx.AsyncClient, second: httpx.AsyncClient
+) -> None:
+    version = await approved(author, second, lower_rate())
+    await post(second, f"{VERSIONS}/{version}/activate", {"effective_on": "2026-11-23"})
+    rollback = {"effective_on": "2026-11-23", "reason": "x"}
+    back = await post(second, f"{VERSIONS}/rollback", rollback)
+    twice = await post(second, f"{VERSIONS}/rollback", rollback, 409)
+    assert twice["type"] == "urn:ieum:problem:already-rolled-back"
+    assert (await author.get(VERSIONS)).json()["in_force"] == back["policy_version"]
+    named = await post(second, f"{VERSIONS}/rollback", rollback | {"to": version})
+    assert named["policy_version"] == version
+
+
 async def test_requests_that_lose_their_price_are_counted(kit: Kit, app: FastAPI, author: httpx.AsyncClient) -> None:
     await handle(kit, app.state.desk, updated("k1"))
     unset = lower_rate()
@@ -325,6 +339,8 @@ async def test_an_activation_that_is_sent_twice_happens_once(
     body, headers = {"effective_on": "2026-12-01"}, {"Idempotency-Key": "once"}
     answers = [await second.post(f"{VERSIONS}/{version}/activate", json=body, headers=headers) for _ in range(2)]
     assert answers[0].json() == answers[1].json()
+    again = await post(second, f"{VERSIONS}/{version}/activate", body, 409)
+    assert again["type"] == "urn:ieum:problem:applies-already"
     assert len((await author.get(VERSIONS)).json()["activations"]) == 1
     early = await post(second, f"{VERSIONS}/rollback", {"effective_on": "2026-11-01", "reason": "x"}, 422)
     assert early["errors"][0]["code"] == "in-the-past"

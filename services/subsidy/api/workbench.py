@@ -76,7 +76,7 @@ class ActivationIn(_In):
 
 
 class RollbackIn(_In):
-    """Without `to` it is the version that the last activation replaced."""
+    """Without `to` it is the version that the last activation replaced; where that was a rollback, `to` is needed."""
 
     effective_on: Day
     to: Key | None = None

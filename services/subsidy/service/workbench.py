@@ -190,7 +190,7 @@ async def roll_back(
 ) -> Activation:
     """From `effective_on` on an older version applies again (되돌리기): one more activation, nothing is rewritten.
 
-    Without `to` it is the version that the last activation replaced.
+    Without `to` it is the version that the last activation replaced; a rollback sent twice does not bring it back.
     """
     await store.editions.one_at_a_time(tx.conn)
     await desk.follow(tx.conn)
@@ -198,6 +198,10 @@ async def roll_back(
     if not desk.timeline:
         ko, en = "되돌릴 시행이 없습니다.", "There is no activation to roll back."
         raise Problem(409, "nothing-to-roll-back", ko=ko, en=en)
+    if to is None and (await store.editions.history(tx.conn))[-1]["kind"] == "rollback":
+        ko = "마지막 시행이 이미 되돌리기입니다. 또 되돌리려면 어느 판으로(to) 되돌릴지 적어 주세요."
+        en = "The last activation was a rollback already; to roll back again state to which version (to)."
+        raise Problem(409, "already-rolled-back", ko=ko, en=en)
     version = to or desk.before_last().version
     if version != desk.policy.version and all(one.policy_version != version for one in desk.timeline):
         ko, en = "전에 시행한 판으로만 되돌릴 수 있습니다.", "Only a version that applied before can apply again."
@@ -217,6 +221,9 @@ async def _apply(
     if on < policy.dates[0]:
         ko, en = f"이 판은 {policy.dates[0]}부터 있습니다.", f"This version begins on {policy.dates[0]}."
         raise invalid([FieldError("effective_on", "policy-not-begun", ko, en, on.isoformat())])
+    if desk.timeline and (desk.timeline[-1].policy_version, desk.timeline[-1].effective_on) == (version, on):
+        ko, en = f"이 판은 이미 {on}부터 시행합니다.", f"This version applies from {on} already."
+        raise Problem(409, "applies-already", ko=ko, en=en)
     replaced = desk.policy_on(on)
     seq = desk.timeline[-1].seq + 1 if desk.timeline else 1
     head = {"seq": seq, "policy_version": version, "effective_on": on, "kind": kind}
