@@ -238,6 +238,7 @@ async def test_a_step_out_of_order_says_what_is_possible(
     [
         ({"company_id": None}, "one-applicant"),
         ({"learner": "pseudonym-1"}, "one-applicant"),
+        ({"company_id": None, "learner": "900101-1234567"}, "resident-number"),
         ({"quote_id": "nothing"}, "not-found"),
         ({"days": 0}, "invalid-input"),
         ({"days": 61}, "invalid-input"),
@@ -286,6 +287,11 @@ async def test_a_quota_is_not_lowered_below_what_is_taken(kit: Kit, national: ht
     assert (answer.status_code, answer.json()["taken"]) == (409, 3)
     assert (await granted(national, "people", 3)).status_code == 200
     await holds(kit)
+
+
+async def test_a_quota_of_nothing_is_shown(national: httpx.AsyncClient) -> None:
+    (shown,) = (await granted(national, "people", 0)).json()
+    assert (shown["quota_id"], shown["granted"], shown["left"], shown["by_kind"]) == ("P10:2026:people", 0, 0, {})
 
 
 async def test_quotas_of_the_register_are_made_once(national: httpx.AsyncClient) -> None:

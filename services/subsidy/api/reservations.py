@@ -1,5 +1,6 @@
 """Reservations of places and money, and the quotas that they draw on."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -31,6 +32,7 @@ Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 Programme = Annotated[str, Field(pattern=r"^P([1-9]|1\d|2[0-8])$")]
 Measure = Literal["firms", "people", "won"]
 _MAX = 10**15
+_RESIDENT_NUMBER = re.compile(r"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])-?[1-8]\d{6}")
 
 
 class _In(BaseModel):
@@ -299,6 +301,9 @@ async def _wish(conn: AsyncConnection, policy: Desk, body: ReservationIn) -> des
     if (body.company_id is None) == (body.learner is None):
         ko, en = "company_id와 learner 가운데 하나만 적어 주세요.", "State either company_id or learner."
         raise Problem(422, "one-applicant", ko=ko, en=en)
+    if body.learner is not None and _RESIDENT_NUMBER.fullmatch(body.learner.strip()):
+        ko, en = "주민등록번호는 받지 않습니다. 가명 번호를 적어 주세요.", "No resident numbers; send a pseudonym."
+        raise Problem(422, "resident-number", ko=ko, en=en)
     quote = await store.quote(conn, body.quote_id)
     if quote is None:
         raise not_found("견적", "Quote")

@@ -393,8 +393,8 @@ async def quota_table(conn: AsyncConnection, programme: str | None, year: int | 
     for row in await store.quota_sums(conn, programme, year):
         names = {name: row[name] for name in ("quota_id", "programme", "year", "measure")}
         quota = found.setdefault(row["quota_id"], {**names, "granted": 0, "taken": 0, "by_kind": {}})
-        quota["granted"] += int(row["granted"])
-        quota["taken"] += int(row["taken"])
-        if row["kind"] != "grant":
+        quota["granted"] += int(row["granted"] or 0)
+        quota["taken"] += int(row["taken"] or 0)
+        if row["kind"] not in (None, "grant"):
             quota["by_kind"][row["kind"]] = int(row["taken"])
     return [{**quota, "left": quota["granted"] - quota["taken"]} for quota in found.values()]

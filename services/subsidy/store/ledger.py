@@ -137,7 +137,7 @@ async def quota_sums(conn: AsyncConnection, programme: str | None, year: int | N
     """Each quota with its balance and what its lines add up to by kind."""
     wanted = select(quotas, ledger.c.kind, func.sum(ledger.c.granted).label("granted"))
     wanted = wanted.add_columns(func.sum(ledger.c.taken).label("taken"))
-    wanted = wanted.join(ledger, ledger.c.quota_id == quotas.c.quota_id)
+    wanted = wanted.outerjoin(ledger, ledger.c.quota_id == quotas.c.quota_id)
     if programme is not None:
         wanted = wanted.where(quotas.c.programme == programme)
     if year is not None:
