@@ -202,6 +202,23 @@ async def test_a_request_does_not_wait_behind_a_dead_reservation(
     assert (await reserved(national, quote, company="b")).status_code == 201
 
 
+async def test_a_refused_request_does_not_undo_what_it_found_expired(
+    kit: Kit, app: FastAPI, national: httpx.AsyncClient, client_for: ClientFor, clock: Clock
+) -> None:
+    await granted(national, "people", 1)
+    quote = (await quoted(national))["quote_id"]
+    late = (await reserved(national, quote, company="a", days=1)).json()
+    await reserved(national, quote, company="b", wait=True)
+    clock.now += timedelta(days=1)
+    national = client_for(app, *SCOPES)
+    refused = await stepped(national, late, "confirm")
+    assert (refused.status_code, refused.json()["status_now"]) == (409, "expired"), "before anybody looked for it"
+    assert (await reserved(national, quote, company="c")).status_code == 409
+    rows = (await national.get("/v1/reservations")).json()["items"]
+    assert [(row["company_id"], row["status"]) for row in rows] == [("a", "expired"), ("b", "reserved")]
+    await holds(kit)
+
+
 async def test_each_step_is_idempotent_by_key_and_by_state(kit: Kit, national: httpx.AsyncClient) -> None:
     await granted(national, "people", 10)
     quote = (await quoted(national, people=3))["quote_id"]

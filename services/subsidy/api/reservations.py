@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from libs.common.db import Tx
 from libs.common.idempotency import fingerprint, once
+from libs.common.kit import Kit
 from libs.common.problems import Problem, not_found
 from libs.common.security import Caller, requires
 from libs.common.web import IdempotencyKey, ReadConn, WriteTx
@@ -142,9 +143,26 @@ class QuotaOut(BaseModel):
     by_kind: dict[str, int]
 
 
+async def _dead_gone(request: Request) -> None:
+    """What nobody confirmed in time makes room first, in a transaction of its own: a refusal must not undo it, or the
+    next request had it all to do again."""
+    kit: Kit = request.app.state.kit
+    async with kit.db.reading() as conn:
+        due = await kept.due_programmes(conn, kit.clock())
+    if due:
+        async with kit.db.transaction() as tx:
+            await desk.expire_overdue(tx)
+
+
 @router.post("/v1/reservations", status_code=201, response_model=ReservationOut)
 async def reserve(
-    body: ReservationIn, request: Request, tx: WriteTx, policy: Desk, key: IdempotencyKey, caller: Writes
+    body: ReservationIn,
+    request: Request,
+    caller: Writes,
+    _: Annotated[None, Depends(_dead_gone)],
+    tx: WriteTx,
+    policy: Desk,
+    key: IdempotencyKey,
 ) -> Response:
     """Takes places and money for a stored quote; with `wait` joins the waiting list where nothing is left.
 

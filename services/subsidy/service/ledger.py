@@ -108,7 +108,6 @@ async def reserve(tx: Tx, wish: Wish, actor: str) -> Row:
             en=f"No quota is set for {wish.programme} in {wish.year}: "
             "the agency in charge must set it (PUT /v1/quotas).",
         )
-    await _expire(tx, there, "system")
     row = {
         "reservation_id": tx.new_id(),
         "quote_id": wish.quote_id,
@@ -144,9 +143,9 @@ async def reserve(tx: Tx, wish: Wish, actor: str) -> Row:
 
 async def confirm(tx: Tx, reservation_id: str, actor: str, reason: str | None = None) -> Row:
     """The training begins (훈련 개시): the reservation no longer expires."""
-    row, there = await _locked(tx, reservation_id)
-    await _expire(tx, there, "system")
-    row = await _again(tx, row)
+    row, _ = await _locked(tx, reservation_id)
+    if row["status"] == "reserved" and row["expires_at"] <= tx.now:
+        row = {**row, "status": "expired"}  # whoever is late is late, also before the next look for what is due
     if row["status"] != "confirmed":
         await _step(tx, row, Move("confirm", _after(row, "confirm"), actor, reason), {"expires_at": None})
     return await _again(tx, row)
