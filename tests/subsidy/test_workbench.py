@@ -286,6 +286,22 @@ async def test_a_shadow_run_goes_on_batch_by_batch_and_stops_at_its_limit(
     assert [event.company_id for event in await issued(kit)][14:] == ["k1"], "nothing was told of"
 
 
+async def test_a_version_that_would_undo_another_in_silence_is_not_activated(
+    author: httpx.AsyncClient, second: httpx.AsyncClient
+) -> None:
+    online = copy.deepcopy(documents()["P9.support_rate"])
+    online["values"]["2026-11-23"] = {"value": "0.99", "reference": "plan:IV-②-p.7", "grade": "S"}
+    one, other = [await approved(author, second, changes) for changes in (lower_rate(), {"P9.support_rate": online})]
+    on = {"effective_on": "2026-11-23"}
+    await post(second, f"{VERSIONS}/{one}/activate", on)
+    refused = await post(second, f"{VERSIONS}/{other}/activate", on, 409)
+    assert (refused["type"], refused["applies"]) == ("urn:ieum:problem:base-replaced", one)
+    assert refused["parameters"] == ["P10.support_rate"]
+    both = await approved(author, second, {"P9.support_rate": online})
+    assert both != other, "proposed again, it stands on what applies now"
+    await post(second, f"{VERSIONS}/{both}/activate", on)
+
+
 async def test_a_rollback_that_two_send_does_not_bring_back_what_it_undid(
     author: httpx.AsyncClient, second: httpx.AsyncClient
 ) -> None:

@@ -182,7 +182,20 @@ async def activate(
     if not used and known is not None and known["status"] != "approved":
         ko, en = "승인된 판만 시행할 수 있습니다.", "Only an approved version can be activated."
         raise Problem(409, "not-approved", ko=ko, en=en, proposal=known["status"])
+    if not used and known is not None:
+        await _undoes_nothing(tx, desk, known, effective_on)
     return await _apply(tx, desk, version, client, effective_on, retroactive, reason, "activate")
+
+
+async def _undoes_nothing(tx: Tx, desk: Desk, known: RowMapping, on: date) -> None:
+    """Raises `Problem` where what applies on the day has changes that this version neither holds nor takes back."""
+    policy, base = [await desk.edition(tx.conn, known[name]) for name in ("policy_version", "base")]
+    applies = desk.policy_on(on)
+    if undone := sorted(set(changed_days(policy, applies)) - set(changed_days(policy, base))):
+        ko = f"이 판의 바탕({base.version}) 뒤에 {applies.version}이(가) 시행되어, 그 변경이 말없이 사라집니다."
+        en = f"{applies.version} applies since; its changes would be undone without a word. Propose again on it."
+        ko += " 그 판을 바탕으로 다시 제안하세요."
+        raise Problem(409, "base-replaced", ko=ko, en=en, applies=applies.version, parameters=undone)
 
 
 async def roll_back(
