@@ -25,6 +25,7 @@ from libs.common import problems
 from libs.common.ids import Clock, random_uuid7, utc_now
 from libs.common.security import SCOPES, allowed
 from libs.common.settings import Settings
+from libs.common.upload import BodyLimit
 
 LIFETIME = 3600
 """Seconds that a token is good for."""
@@ -141,7 +142,8 @@ def _refused(status: int, error: str, description: str) -> Response:
 
 
 def create_app(issuer: Issuer) -> FastAPI:
-    app = FastAPI(title="AX 이음 issuer", docs_url=None, redoc_url=None, max_body_size=16_384)
+    app = FastAPI(title="AX 이음 issuer", docs_url=None, redoc_url=None)
+    app.add_middleware(BodyLimit, most=16_384)
     problems.install(app)
 
     @app.post("/oauth2/token", tags=["token"])

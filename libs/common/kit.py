@@ -28,6 +28,7 @@ from libs.common.relay import Relay
 from libs.common.security import Verifier
 from libs.common.settings import Settings
 from libs.common.signals import Signals
+from libs.common.upload import BodyLimit
 
 Background = Callable[["Kit"], Awaitable[None]]
 Check = Callable[[], Awaitable[bool]]
@@ -187,7 +188,6 @@ class Kit:
             openapi_url=openapi_url,
             redoc_url=None,
             responses=problems.ANSWERS,
-            max_body_size=max_body_size,
             telemetry={
                 "tracer_provider": self.tracing,
                 "tracing": self.tracing is not None,
@@ -205,6 +205,7 @@ class Kit:
         if metadata is not None:
             app.include_router(web.ops)
         problems.install(app)
+        app.add_middleware(BodyLimit, most=max_body_size)
         app.add_middleware(_Measured, service=self.name)
         return app
 

@@ -1,11 +1,16 @@
-"""The file in a request: as the raw body, or as the one file of a form. Never more than the limit is held."""
+"""Bodies and their size: the file in a request, as the raw body or as the one file of a form, and every other body.
+
+Never more than the limit is held.
+"""
 
 from collections.abc import AsyncGenerator
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from libs.common.problems import Problem
 
@@ -19,8 +24,7 @@ async def receive(request: Request) -> tuple[bytes, str]:
     media = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
     is_form = media == "multipart/form-data"
     limit = MOST_BYTES + _FORM_ROOM * is_form
-    stated = request.headers.get("content-length", "")
-    if stated.isdecimal() and int(stated) > limit:
+    if _is_over(request.headers, limit):
         raise _too_large()
     if is_form:
         return await _file_of_form(request, limit)
@@ -56,6 +60,39 @@ async def _file_of_form(request: Request, limit: int) -> tuple[bytes, str]:
     if len(data) > MOST_BYTES:
         raise _too_large()
     return data, media
+
+
+class BodyLimit:
+    """Stops every body at `most` bytes, and leaves the answer to the application.
+
+    The framework's own limit would put plain text in the place of whatever a service answers to a body that states
+    its length: a file of 200 MB would be refused without a reason.
+    """
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self.app, self.most = app, most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        left = -1 if _is_over(Headers(scope=scope), self.most) else self.most
+
+        async def limited() -> Message:
+            nonlocal left
+            if left >= 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(413)
+            return message
+
+        await self.app(scope, limited, send)
+
+
+def _is_over(headers: Headers, limit: int) -> bool:
+    stated = headers.get("content-length", "")
+    return stated.isdecimal() and int(stated) > limit
 
 
 def _too_large() -> Problem:

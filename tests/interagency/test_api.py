@@ -257,6 +257,15 @@ async def test_a_file_of_200_mb_is_stopped_at_the_limit(msit: httpx.AsyncClient)
     assert sent < 50
 
 
+async def test_a_body_that_states_its_200_mb_gets_the_reason_as_well(msit: httpx.AsyncClient) -> None:
+    headers = {**key("1"), "Content-Length": str(200 * 1024 * 1024)}
+    file = await msit.post("/v1/referral-batches", content=b"x", headers=headers)
+    single = await msit.post("/v1/referrals", content=b"{}", headers={**headers, "Content-Type": "application/json"})
+
+    assert (file.status_code, file.json()["type"]) == (413, "urn:ieum:problem:file-too-large")
+    assert (single.status_code, single.json()["type"]) == (413, "urn:ieum:problem:too-large")
+
+
 async def test_an_unreadable_file_is_a_problem_with_its_reason(msit: httpx.AsyncClient) -> None:
     answer = await msit.post("/v1/referral-batches", content=b"", headers=key("1"))
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:ieum:problem:empty")
