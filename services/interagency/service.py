@@ -165,11 +165,7 @@ async def _companies_of(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> tuple[dict
     for number in numbers:
         company = known.get(number)
         before = CompanyProfile.model_validate(company["profile"]) if company else None
-        profile = before
-        for row in rows:
-            if row["business_number"] == number:
-                profile = merge.profile(profile, _draft(row))
-        assert profile is not None
+        profile = told([row for row in rows if row["business_number"] == number], before)
         if company is None:
             known[number] = _registered(tx, number, profile)
             new.append(known[number])
@@ -178,6 +174,15 @@ async def _companies_of(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> tuple[dict
     await insert_rows(tx.conn, store.companies, new)
     await update_rows(tx.conn, store.companies, changed, key="company_id")
     return known, {company["business_number"] for company in new}
+
+
+def told(rows: Sequence[Mapping[str, Any]], known: CompanyProfile | None = None) -> CompanyProfile:
+    """What these referrals of one company, at least one, tell of it beyond what is `known`."""
+    profile = known
+    for row in rows:
+        profile = merge.profile(profile, _draft(row))
+    assert profile is not None
+    return profile
 
 
 def _registered(tx: Tx, number: str, profile: CompanyProfile) -> store.Record:

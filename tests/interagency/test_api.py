@@ -257,15 +257,6 @@ async def test_a_file_of_200_mb_is_stopped_at_the_limit(msit: httpx.AsyncClient)
     assert sent < 50
 
 
-async def test_a_body_that_states_its_200_mb_gets_the_reason_as_well(msit: httpx.AsyncClient) -> None:
-    headers = {**key("1"), "Content-Length": str(200 * 1024 * 1024)}
-    file = await msit.post("/v1/referral-batches", content=b"x", headers=headers)
-    single = await msit.post("/v1/referrals", content=b"{}", headers={**headers, "Content-Type": "application/json"})
-
-    assert (file.status_code, file.json()["type"]) == (413, "urn:ieum:problem:file-too-large")
-    assert (single.status_code, single.json()["type"]) == (413, "urn:ieum:problem:too-large")
-
-
 async def test_an_unreadable_file_is_a_problem_with_its_reason(msit: httpx.AsyncClient) -> None:
     answer = await msit.post("/v1/referral-batches", content=b"", headers=key("1"))
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:ieum:problem:empty")
@@ -390,16 +381,20 @@ async def test_a_known_company_is_answered_with_ones_own_referrals(
     assert len((await msit.get("/v1/referrals?after=")).json()["items"]) == 2
 
 
-async def test_a_ministry_sees_its_own_scores_only(
+async def test_a_ministry_sees_of_a_company_only_what_it_told_itself(
     msit: httpx.AsyncClient, mss: httpx.AsyncClient, app: FastAPI, client_for: ClientFor
 ) -> None:
     score = {"instrument": "AI 도입수준 진단", "level": 2, "levels": 5}
     await msit.post("/v1/referrals", json={**GOOD, "score": score}, headers=key("1"))
-    await mss.post("/v1/referrals", json={**GOOD, "programme": "mss-smart-factory"}, headers=key("2"))
-    path = "/v1/companies/116-82-00276"
-    assert (await msit.get(path)).json()["profile"]["scores"][0]["level"] == 2
+    little = {"business_number": "116-82-00276", "company_name": "(주)이음정밀", "region_code": "12110"}
+    await mss.post("/v1/referrals", json={**little, "programme": "mss-smart-factory"}, headers=key("2"))
+    path, facts = "/v1/companies/116-82-00276", ("name", "headcount", "size_class", "ksic_code")
+    own = (await msit.get(path)).json()["profile"]
+    assert ([own[name] for name in facts], own["scores"][0]["level"]) == (["이음정밀", 35, "priority", "29271"], 2)
     seen = (await mss.get(path)).json()
+    assert [seen["profile"][name] for name in facts] == ["(주)이음정밀", None, None, None]
     assert (seen["profile"]["scores"], [one["agency"] for one in seen["referrals"]]) == ([], ["MSS"])
     everything = (await client_for(app, "referrals:read").get(path)).json()
+    assert [everything["profile"][name] for name in facts] == ["(주)이음정밀", 35, "priority", "29271"]
     assert len(everything["profile"]["scores"]) == 1
     assert {one["agency"] for one in everything["referrals"]} == {"MSIT", "MSS"}

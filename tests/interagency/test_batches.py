@@ -133,3 +133,12 @@ async def test_an_unknown_programme_is_answered_with_those_that_there_are(
     stranger = client_for(app, *SCOPES, agency="MOE")
     refused = await stranger.post("/v1/referrals", json={**body, "programme": "AI 통합 바우처"}, headers=key("2"))
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "unknown-programme")
+
+
+async def test_a_body_that_states_its_200_mb_gets_the_reason_as_well(msit: httpx.AsyncClient) -> None:
+    headers = {**key("1"), "Content-Length": str(200 * 1024 * 1024)}
+    file = await msit.post("/v1/referral-batches", content=b"x", headers=headers)
+    single = await msit.post("/v1/referrals", content=b"{}", headers={**headers, "Content-Type": "application/json"})
+
+    assert (file.status_code, file.json()["type"]) == (413, "urn:ieum:problem:file-too-large")
+    assert (single.status_code, single.json()["type"]) == (413, "urn:ieum:problem:too-large")

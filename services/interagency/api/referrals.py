@@ -164,20 +164,16 @@ async def read(referral_id: Named, conn: ReadConn, caller: Referrer) -> shown.Re
 
 @router.get("/companies/{company}")
 async def company(company: Named, conn: ReadConn, caller: Referrer) -> dict[str, Any]:
-    """A company by its id or 사업자등록번호; a ministry sees those that it referred, its own referrals and scores."""
+    """A company by its id or 사업자등록번호; a ministry sees those that it referred, and of them what it told itself."""
     try:
         key = business_number.parse(company)
     except CodeError:
         key = company
     row = await store.company(conn, key)
     referred = await store.referrals_of(conn, caller.agency, row["business_number"]) if row else []
-    if row is None or (caller.agency and not referred):
+    if row is None or (caller.agency is not None and not referred):
         raise not_found("기업", "Company")
-    profile = dict(row["profile"])
-    if caller.agency:
-        sent = {(one["score_instrument"], one["score_level"], one["score_levels"]) for one in referred}
-        scores = profile["scores"]
-        profile["scores"] = [s for s in scores if (s["instrument"], s["level"], s["levels"]) in sent]
+    profile = row["profile"] if caller.agency is None else service.told(referred).model_dump(mode="json")
     names = ("company_id", "version", "registered_at", "level", "confidence")
     return {
         **{name: row[name] for name in names},
