@@ -60,13 +60,15 @@ def test_a_unit_behind_a_number_is_read_over() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", ["2026-12-01", "20261201", "2026.12.01", "2026/12/01", "2026.12.1.", "2026-12-01 00:00:00"]
+    "raw", ["2026-12-01", "20261201", "2026.12.01", "2026/12/01", "2026.12.1.", "2026. 12. 1.", "2026-12-01 00:00:00"]
 )
 def test_a_day_is_read_in_every_common_form(raw: str) -> None:
     assert day("시작일", raw) == date(2026, 12, 1)
 
 
-@pytest.mark.parametrize("raw", ["2026-02-30", "12/01/2026", "2026-12/01", "1899-12-31", "2026", "44166", "내년"])
+@pytest.mark.parametrize(
+    "raw", ["2026-02-30", "12/01/2026", "2026-12/01", "1899-12-31", "2026", "44166", "2026121", "내년"]
+)
 def test_a_day_that_is_none_is_refused(raw: str) -> None:
     with pytest.raises(Refused):
         day("시작일", raw)

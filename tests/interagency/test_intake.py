@@ -121,7 +121,9 @@ def test_a_code_with_two_meanings_names_both() -> None:
     assert "11:" in outcome[0].en
 
 
-@pytest.mark.parametrize("text", ["2026-03-01", "2026.3.1", "20260301", "2026/03/01", "2026-03-01 00:00:00"])
+@pytest.mark.parametrize(
+    "text", ["2026-03-01", "2026.3.1", "2026. 3. 1.", "20260301", "2026/03/01", "2026-03-01 00:00:00"]
+)
 def test_a_day_of_measurement_is_read(text: str) -> None:
     scored = {"external_instrument": "x", "external_level": "1", "external_levels": "5", "external_measured_on": text}
     score = good(**scored).score
@@ -129,7 +131,7 @@ def test_a_day_of_measurement_is_read(text: str) -> None:
     assert score.measured_on == date(2026, 3, 1)
 
 
-@pytest.mark.parametrize("text", ["2026-02-30", "2026-03", "2026-03-01x", "3월"])
+@pytest.mark.parametrize("text", ["2026-02-30", "2026-03", "2026-03-01x", "2026111", "3월"])
 def test_what_is_no_day_is_refused(text: str) -> None:
     scored = {"external_instrument": "x", "external_level": "1", "external_levels": "5", "external_measured_on": text}
     assert faults(**scored) == [("external_measured_on", "not-a-date")]

@@ -15,7 +15,9 @@ MOST_PLACES = 1_000_000
 MOST_SESSION = 1_000_000
 
 _WHOLE = re.compile(r"([+-]?)(\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.0+)?", re.ASCII)
-_DATE = re.compile(r"(\d{4})([-./]?)(\d{1,2})\2(\d{1,2})\.?(?:[ T]00:00(?::00(?:\.0+)?)?)?", re.ASCII)
+_DATE = re.compile(
+    r"(\d{4})(?:([-./]) ?(\d{1,2})\2 ?(\d{1,2})\.?|(\d\d)(\d\d))(?:[ T]00:00(?::00(?:\.0+)?)?)?", re.ASCII
+)
 
 
 def stated(raw: str | None) -> str | None:
@@ -47,12 +49,12 @@ def won(field: str, raw: str) -> int:
 
 
 def day(field: str, raw: str) -> date:
-    """A calendar day: 2026-12-01, 20261201, 2026.12.01 or 2026/12/01."""
+    """A calendar day: 2026-12-01, 20261201, 2026.12.01, 2026. 12. 1. or 2026/12/01."""
     match = _DATE.fullmatch(for_search(raw).strip())
     try:
         if match is None:
             raise ValueError(raw)
-        found = date(int(match[1]), int(match[3]), int(match[4]))
+        found = date(int(match[1]), int(match[3] or match[5]), int(match[4] or match[6]))
     except ValueError:
         ko, en = "날짜가 아닙니다 (예: 2026-12-01)", "is not a date (e.g. 2026-12-01)"
         raise Refused([Fault(field, "not-a-date", ko, en, raw)]) from None

@@ -164,7 +164,7 @@ async def read(referral_id: Named, conn: ReadConn, caller: Referrer) -> shown.Re
 
 @router.get("/companies/{company}")
 async def company(company: Named, conn: ReadConn, caller: Referrer) -> dict[str, Any]:
-    """A company by its id or 사업자등록번호; a ministry sees those that it referred, and of them what it told itself."""
+    """A company by its id or 사업자등록번호; a ministry sees those that it referred, as it told of them itself."""
     try:
         key = business_number.parse(company)
     except CodeError:

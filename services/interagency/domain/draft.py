@@ -36,7 +36,10 @@ REQUIRED = ("business_number", "company_name", "region_code", "programme")
 _EMAIL = re.compile(r"[^@\s,;<>\"'\x00-\x1f\x7f]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _COUNT = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.0+)?", re.ASCII)
-_DAY = re.compile(r"(\d{4})([-./]?)(\d{1,2})\2(\d{1,2})(?:[ T]00:00(?::00(?:\.0+)?)?)?", re.ASCII)
+_DAY = re.compile(
+    r"(\d{4})(?:([-./]) ?(\d{1,2})\2 ?(\d{1,2})\.?|(\d\d)(\d\d))(?:[ T]00:00(?::00(?:\.0+)?)?)?", re.ASCII
+)
+_SHEET_ERROR = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!)")
 
 
 def cells_of(values: Mapping[str, str]) -> tuple[str, ...]:
@@ -244,7 +247,7 @@ def _name(text: str, faults: list[Fault]) -> str:
     name = text.strip()
     if not name.isascii():
         name = unicodedata.normalize("NFC", name)
-    if not name:
+    if not name or _SHEET_ERROR.fullmatch(name):
         faults.append(Fault("company_name", "missing", "기업명이 비어 있습니다.", "The company name is missing."))
     elif len(name) > LONGEST_NAME or _CONTROL.search(name):
         ko = f"기업명은 {LONGEST_NAME}자 이하이고 제어문자가 없어야 합니다."
@@ -273,7 +276,7 @@ def _day(text: str, on: date, faults: list[Fault]) -> date | None:
         return None
     found = _DAY.fullmatch(clean(text))
     try:
-        day = date(int(found[1]), int(found[3]), int(found[4])) if found else None
+        day = date(int(found[1]), int(found[3] or found[5]), int(found[4] or found[6])) if found else None
     except ValueError:
         day = None
     if day is None:

@@ -1,9 +1,12 @@
 """A partner's table: which column is which field, whatever the file was."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from services.interagency.domain.draft import FIELDS, REQUIRED, Fault
@@ -28,8 +31,18 @@ KOREAN = {
     "담당자이메일": "contact_email",
 }
 _MOST_NOTED = 50
-_IGNORED = re.compile(r"[\s_\-()*]+")
-_FOLDED = {_IGNORED.sub("", name).casefold(): name for name in FIELDS} | KOREAN
+_MOST_ABOVE = 20
+"""Rows that may stand above the header: a title, a date, a unit."""
+_IGNORED = re.compile(r"[\s_\-()*\u200b\ufeff]+")
+# A reading of any aside would take 기업명(영문) for the name; those of this list say nothing that a name does not.
+_ASIDE = re.compile(rf"\((?:필수|선택|명|인|단위\s*:\s*명|{'|'.join(FIELDS)})\)")
+
+
+def _folded(name: str) -> str:
+    return _IGNORED.sub("", _ASIDE.sub("", unicodedata.normalize("NFKC", name))).casefold()
+
+
+_FOLDED = {_folded(name): name for name in FIELDS} | KOREAN
 
 
 class Row(NamedTuple):
@@ -61,7 +74,7 @@ class Unreadable(ValueError):
 
 def columns(header: list[str], notes: list[Fault]) -> list[str | None]:
     """Field per column, None for those we do not know. Raises `Unreadable` if a needed one is missing or doubled."""
-    found = [_FOLDED.get(_IGNORED.sub("", name).casefold()) for name in header]
+    found = [known_field(name) for name in header]
     known = Counter(name for name in found if name)
     missing = [name for name in REQUIRED if name not in known]
     twice = sorted(name for name, times in known.items() if times > 1)
@@ -87,8 +100,20 @@ def unknown_columns(names: Sequence[str]) -> list[Fault]:
     return notes
 
 
+@lru_cache(1024)
 def known_field(name: str) -> str | None:
-    return _FOLDED.get(_IGNORED.sub("", name).casefold())
+    return _FOLDED.get(_folded(name))
+
+
+def header_place(records: Sequence[Sequence[str] | None]) -> int | None:
+    """Where the header stands: the first row that names 사업자등록번호, else the first that is not empty."""
+    filled = (place for place, record in enumerate(records) if record is None or any(map(str.strip, record)))
+    first = list(islice(filled, _MOST_ABOVE))
+    return next((place for place in first if is_header(records[place] or ())), first[0] if first else None)
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    return any(known_field(name) == "business_number" for name in cells)
 
 
 def _korean(field_name: str) -> str:

@@ -18,10 +18,10 @@ def read(data: bytes, media: str) -> Sheet:
         raise Unreadable(Fault("file", "empty", "빈 파일입니다.", "The file is empty."))
     if data[:2] == b"PK" or media == XLSX:
         sheet = workbook.read(data)
-    elif media in (NDJSON, "application/jsonl", "application/json"):
-        sheet = lines.read(delimited.text_of(data))
     else:
-        sheet = delimited.read(delimited.text_of(data))
+        text = delimited.text_of(data)
+        is_json = media in (NDJSON, "application/jsonl", "application/json") or text.lstrip().startswith("{")
+        sheet = lines.read(text) if is_json else delimited.read(text)
     if not sheet.rows:
         raise Unreadable(Fault("file", "no-rows", "머리글만 있고 자료가 없습니다.", "There is a header but no row."))
     if len(sheet.rows) > MOST_ROWS:

@@ -8,7 +8,7 @@ from itertools import chain
 from operator import itemgetter
 
 from services.interagency.domain.draft import FIELDS, NO_CELLS, Fault
-from services.interagency.domain.table import Row, Sheet, Unreadable, columns
+from services.interagency.domain.table import Row, Sheet, Unreadable, columns, header_place, is_header
 from services.interagency.files.limits import MOST_BROKEN, MOST_COLUMNS, MOST_LINES, too_many, too_wide
 
 Record = list[str] | None
@@ -16,6 +16,9 @@ Record = list[str] | None
 
 _UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 _HANGUL = re.compile("[가-힣]")
+_CELLS = re.compile("[,;\t]")
+_HEAD = 10_000
+"""Characters in which the header is looked for."""
 
 
 def text_of(data: bytes) -> str:
@@ -45,8 +48,14 @@ def _unreadable(line: int) -> Unreadable:
 
 
 def read(text: str) -> Sheet:
-    first = text.lstrip().split("\n", 1)[0]
-    return table(_records(text, max(",;\t", key=first.count)))
+    return table(_records(text, _delimiter(text)))
+
+
+def _delimiter(text: str) -> str:
+    """The one that the header uses most; a title above it may hold any."""
+    lines = [line for line in text[:_HEAD].splitlines() if line.strip()]
+    header = next((line for line in lines if is_header([cell.strip(' "') for cell in _CELLS.split(line)])), lines[0])
+    return max(",;\t", key=header.count)
 
 
 def _records(text: str, delimiter: str) -> list[Record]:
@@ -81,8 +90,8 @@ def broken_csv(number: int) -> Unreadable:
 
 
 def table(records: list[Record]) -> Sheet:
-    """The first record that is not empty is the header."""
-    start = next((i for i, record in enumerate(records) if not _blank(record)), None)
+    """The account of every record behind the header."""
+    start = header_place(records)
     if start is None:
         raise Unreadable(Fault("file", "empty", "빈 파일입니다.", "The file is empty."))
     header = records[start]
@@ -93,12 +102,16 @@ def table(records: list[Record]) -> Sheet:
     sheet = Sheet([])
     fields = columns(header, sheet.notes)
     width = len(fields)
+    named = max(place for place, name in enumerate(header, start=1) if name.strip())
     # A field without a column is read from one empty cell put behind each record.
     in_order = itemgetter(*(fields.index(name) if name in fields else width for name in FIELDS))
     for number, record in enumerate(records[start + 1 :], start=start + 2):
         if record is None:
             sheet.rows.append(Row(number, NO_CELLS, (broken_csv(number).fault._replace(field="row"),)))
-        elif len(record) == width:
+            continue
+        if len(record) != width:
+            _fit(record, named, width)
+        if len(record) == width:
             record.append("")
             cells = in_order(record)
             if cells[0] or not _blank(record):
@@ -110,6 +123,14 @@ def table(records: list[Record]) -> Sheet:
 
 def _blank(record: Record) -> bool:
     return record is not None and not any(cell.strip() for cell in record)
+
+
+def _fit(record: list[str], named: int, width: int) -> None:
+    """Spreadsheets leave empty cells behind the last column, in some rows more than in others."""
+    while len(record) > width and not record[-1].strip():
+        record.pop()
+    if named <= len(record) < width:
+        record.extend([""] * (width - len(record)))
 
 
 def _ragged(found: int, wanted: int) -> Fault:

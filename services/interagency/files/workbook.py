@@ -4,12 +4,13 @@ import io
 import re
 import zipfile
 import zlib
+from itertools import chain
 
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineWorkbook, SheetMetadata, SheetTypeEnum, SheetVisibleEnum
 
 from services.interagency.domain.draft import Fault
-from services.interagency.domain.table import Sheet, Unreadable
-from services.interagency.files.delimited import table
+from services.interagency.domain.table import Sheet, Unreadable, header_place, is_header
+from services.interagency.files.delimited import Record, table
 from services.interagency.files.limits import (
     MOST_CELLS,
     MOST_COLUMNS,
@@ -24,17 +25,41 @@ from services.interagency.files.lines import cell
 _BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError)
 # Rows and cells with any prefix and any quotes; quoted text may hold a `>`.
 _TAG = re.compile(rb"""<(?:[\w.-]+:)?(row|c)(?=[\s/>])([^>"']*(?:(?:"[^"]*"|'[^']*')[^>"']*)*)""")
+# The parser reads an error (#N/A, #REF!) as an empty cell; as text it is refused where a number is needed.
+_ERROR = re.compile(rb"""(<(?:[\w.-]+:)?c\s[^>]*?\bt=["'])e(["'])""")
 _PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]*)(\d*)["']""")
 
 
 def read(data: bytes) -> Sheet:
-    """The first sheet."""
+    """The first sheet with a header that we know, else the first one; hidden ones do not count. The others are told."""
     plain = _unpacked(data)
     try:
-        sheet = CalamineWorkbook.from_filelike(plain).get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except (CalamineError, ValueError, IndexError, OSError) as error:
+        book = CalamineWorkbook.from_filelike(plain)
+        names = [sheet.name for sheet in book.sheets_metadata if _is_shown(sheet)] or book.sheet_names[:1]
+        pages = ((name, _records(book, name)) for name in names)
+        first = next(pages)
+        chosen, records = next((page for page in chain((first,), pages) if _has_header(page[1])), first)
+    except (CalamineError, ValueError, StopIteration, OSError) as error:
         raise _broken() from error
-    return table([[cell(value) for value in row] for row in sheet])
+    sheet = table(records)
+    if unread := [name for name in names if name != chosen]:
+        ko, en = f"'{chosen}' 시트만 읽었습니다.", f"Only the sheet '{chosen}' was read."
+        sheet.notes.append(Fault("file", "unread-sheets", ko, en, ", ".join(unread)[:200]))
+    return sheet
+
+
+def _is_shown(sheet: SheetMetadata) -> bool:
+    return sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
+
+
+def _records(book: CalamineWorkbook, name: str) -> list[Record]:
+    rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+    return [[cell(value) for value in row] for row in rows]
+
+
+def _has_header(records: list[Record]) -> bool:
+    place = header_place(records)
+    return place is not None and is_header(records[place] or ())
 
 
 def _broken() -> Unreadable:
@@ -58,7 +83,7 @@ def _unpacked(data: bytes) -> io.BytesIO:
                     with archive.open(entry) as file:
                         content = file.read(entry.file_size)
                     _guard_area(content)
-                    stored.writestr(name, content)
+                    stored.writestr(name, _ERROR.sub(rb"\1str\2", content))
     except Unreadable:
         raise
     except _BROKEN as error:
