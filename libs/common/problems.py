@@ -159,6 +159,10 @@ async def _on_problem(_request: Request, error: Exception) -> Response:
 
 async def _on_validation(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    # The framework hands a body on as bytes where its media type is not JSON.
+    if any(isinstance(e.get("input"), bytes) for e in error.errors()):
+        ko, en = "Content-Type: application/json 으로 보내 주세요.", "Send it as Content-Type: application/json."
+        return Problem(415, "unsupported-media-type", ko=ko, en=en).response()
     return invalid([_field_error(e) for e in error.errors()]).response()
 
 

@@ -63,7 +63,7 @@ async def _file_of_form(request: Request, limit: int) -> tuple[bytes, str]:
 
 
 class BodyLimit:
-    """Stops every body at `most` bytes, and leaves the answer to the application.
+    """Stops every body at `most` bytes, and leaves the answer to the application. Compressed ones are not unpacked.
 
     The framework's own limit would put plain text in the place of whatever a service answers to a body that states
     its length: a file of 200 MB would be refused without a reason.
@@ -76,7 +76,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        left = -1 if _is_over(Headers(scope=scope), self.most) else self.most
+        headers = Headers(scope=scope)
+        if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
+            await _compressed().response()(scope, receive, send)
+            return
+        left = -1 if _is_over(headers, self.most) else self.most
 
         async def limited() -> Message:
             nonlocal left
@@ -93,6 +97,11 @@ class BodyLimit:
 def _is_over(headers: Headers, limit: int) -> bool:
     stated = headers.get("content-length", "")
     return stated.isdecimal() and int(stated) > limit
+
+
+def _compressed() -> Problem:
+    ko, en = "압축하지 않은 본문을 보내 주세요.", "Send the body without compression."
+    return Problem(415, "unsupported-content-encoding", ko=ko, en=en, headers={"Accept-Encoding": "identity"})
 
 
 def _too_large() -> Problem:

@@ -142,3 +142,13 @@ async def test_a_body_that_states_its_200_mb_gets_the_reason_as_well(msit: httpx
 
     assert (file.status_code, file.json()["type"]) == (413, "urn:ieum:problem:file-too-large")
     assert (single.status_code, single.json()["type"]) == (413, "urn:ieum:problem:too-large")
+
+
+async def test_a_body_that_cannot_be_read_as_sent_says_how_to_send_it(msit: httpx.AsyncClient) -> None:
+    zipped = await msit.post("/v1/referral-batches", content=b"x", headers={**key("1"), "Content-Encoding": "gzip"})
+    form = await msit.post("/v1/referrals", content=b"{}", headers=key("2"))
+
+    assert (zipped.status_code, zipped.headers["accept-encoding"]) == (415, "identity")
+    assert zipped.json()["type"] == "urn:ieum:problem:unsupported-content-encoding"
+    assert (form.status_code, form.json()["type"]) == (415, "urn:ieum:problem:unsupported-media-type")
+    assert "application/json" in form.json()["title"]
