@@ -188,6 +188,8 @@ class Kit:
             openapi_url=openapi_url,
             redoc_url=None,
             responses=problems.ANSWERS,
+            # A redirect would name this process's own address, which nobody outside the gateway can reach.
+            redirect_slashes=False,
             telemetry={
                 "tracer_provider": self.tracing,
                 "tracing": self.tracing is not None,

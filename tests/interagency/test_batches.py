@@ -152,3 +152,8 @@ async def test_a_body_that_cannot_be_read_as_sent_says_how_to_send_it(msit: http
     assert zipped.json()["type"] == "urn:ieum:problem:unsupported-content-encoding"
     assert (form.status_code, form.json()["type"]) == (415, "urn:ieum:problem:unsupported-media-type")
     assert "application/json" in form.json()["title"]
+
+
+async def test_an_address_with_a_slash_too_many_sends_nobody_to_an_inner_address(msit: httpx.AsyncClient) -> None:
+    answer = await msit.get("/v1/referrals/")
+    assert (answer.status_code, "location" in answer.headers) == (404, False)

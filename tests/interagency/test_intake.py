@@ -283,6 +283,7 @@ def lying_bomb() -> bytes:
     [
         (b"", files.CSV, "empty"),
         (b" \n \n", files.CSV, "empty"),
+        (b"\xef\xbb\xbf", files.CSV, "empty"),
         (CSV.split("\n")[0].encode(), files.CSV, "no-rows"),
         (b"\xff\xfa\x00bad", files.CSV, "encoding"),
         (b"a\x00b,c", files.CSV, "encoding"),

@@ -53,7 +53,7 @@ def read(text: str) -> Sheet:
 
 def _delimiter(text: str) -> str:
     """The one that the header uses most; a title above it may hold any."""
-    lines = [line for line in text[:_HEAD].splitlines() if line.strip()]
+    lines = text.lstrip()[:_HEAD].splitlines() or [""]
     header = next((line for line in lines if is_header([cell.strip(' "') for cell in _CELLS.split(line)])), lines[0])
     return max(",;\t", key=header.count)
 
