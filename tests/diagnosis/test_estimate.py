@@ -116,6 +116,7 @@ def test_a_region_that_was_split_or_retired_is_still_placed_where_its_successors
     [
         ("AX혁신지수", 5, {1: "beginner", 2: "beginner", 3: "intermediate", 4: "advanced", 5: "advanced"}),
         ("스마트공장 수준", 4, {1: "beginner", 2: "intermediate", 3: "intermediate", 4: "advanced"}),
+        ("스마트공장", 4, {2: "intermediate", 3: "intermediate"}),
         ("스마트공장 수준확인", 5, {2: "beginner", 3: "intermediate", 4: "intermediate", 5: "advanced"}),
         ("DMAT", 4, {1: "beginner", 2: "intermediate", 3: "intermediate", 4: "advanced"}),
         ("oAIRI", 5, {0: "beginner", 1: "beginner", 2: "intermediate", 3: "advanced", 4: "advanced"}),

@@ -335,9 +335,9 @@ async def test_two_files_with_the_same_companies_at_once_store_each_once(msit: h
         ({"headcount": 10**30}, {"headcount"}),
         ({"company_name": 10**30}, {"company_name"}),
         ({"company_name": "\ud800"}, {"company_name"}),
-        ({"score": {"instrument": "AX혁신지수", "level": 6, "levels": "5"}}, {"external_level"}),
+        ({"score": {"instrument": "AX혁신지수", "level": 6, "levels": "5"}}, {"score.level"}),
         ({"score": {"instrument": "AX혁신지수", "level": 3, "levels": 5, "measured_on": "어제"}},
-         {"external_measured_on"}),
+         {"score.measured_on"}),
         ({"contact_email": ["kim@corp.example"]}, {"contact_email"}),
     ],
 )  # fmt: skip

@@ -91,7 +91,12 @@ def read_draft(matrix: Matrix, agency: str, body: ReferralIn, tx: Tx) -> Draft:
     outcome = reader.read(cells_of(values))
     if isinstance(outcome, Draft):
         return outcome
-    raise invalid([FieldError(fault.field, fault.code, fault.ko, fault.en, fault.value) for fault in outcome])
+    raise invalid([FieldError(_place(fault.field), fault.code, fault.ko, fault.en, fault.value) for fault in outcome])
+
+
+def _place(field: str) -> str:
+    """The place of a field in the request: a file's columns have no score to stand in."""
+    return field.replace("external_", "score.")
 
 
 @lru_cache(64)

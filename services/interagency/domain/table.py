@@ -33,6 +33,8 @@ KOREAN = {
 _MOST_NOTED = 50
 _MOST_ABOVE = 20
 """Rows that may stand above the header: a title, a date, a unit."""
+_MOST_READ = 200
+"""Cells of a row in which a column's name is looked for."""
 _IGNORED = re.compile(r"[\s_\-()*\u200b\ufeff]+")
 # A reading of any aside would take 기업명(영문) for the name; those of this list say nothing that a name does not.
 _ASIDE = re.compile(rf"\((?:필수|선택|명|인|단위\s*:\s*명|{'|'.join(FIELDS)})\)")
@@ -113,7 +115,7 @@ def header_place(records: Sequence[Sequence[str] | None]) -> int | None:
 
 
 def is_header(cells: Sequence[str]) -> bool:
-    return any(known_field(name) == "business_number" for name in cells)
+    return any(known_field(name) == "business_number" for name in cells[:_MOST_READ])
 
 
 def _korean(field_name: str) -> str:

@@ -109,8 +109,8 @@ def table(records: list[Record]) -> Sheet:
         if record is None:
             sheet.rows.append(Row(number, NO_CELLS, (broken_csv(number).fault._replace(field="row"),)))
             continue
-        if len(record) != width:
-            _fit(record, named, width)
+        if len(record) != width and named <= len(record) <= width + MOST_COLUMNS:
+            _fit(record, width)
         if len(record) == width:
             record.append("")
             cells = in_order(record)
@@ -125,12 +125,11 @@ def _blank(record: Record) -> bool:
     return record is not None and not any(cell.strip() for cell in record)
 
 
-def _fit(record: list[str], named: int, width: int) -> None:
+def _fit(record: list[str], width: int) -> None:
     """Spreadsheets leave empty cells behind the last column, in some rows more than in others."""
     while len(record) > width and not record[-1].strip():
         record.pop()
-    if named <= len(record) < width:
-        record.extend([""] * (width - len(record)))
+    record.extend([""] * (width - len(record)))
 
 
 def _ragged(found: int, wanted: int) -> Fault:

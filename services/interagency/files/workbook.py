@@ -25,8 +25,7 @@ from services.interagency.files.lines import cell
 _BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError)
 # Rows and cells with any prefix and any quotes; quoted text may hold a `>`.
 _TAG = re.compile(rb"""<(?:[\w.-]+:)?(row|c)(?=[\s/>])([^>"']*(?:(?:"[^"]*"|'[^']*')[^>"']*)*)""")
-# The parser reads an error (#N/A, #REF!) as an empty cell; as text it is refused where a number is needed.
-_ERROR = re.compile(rb"""(<(?:[\w.-]+:)?c\s[^>]*?\bt=["'])e(["'])""")
+_ERROR = re.compile(rb"""(<(?:[\w.-]+:)?c\s[^<>]*?\bt\s*=\s*["'])e(["'])""")
 _PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]*)(\d*)["']""")
 
 
@@ -83,13 +82,19 @@ def _unpacked(data: bytes) -> io.BytesIO:
                     with archive.open(entry) as file:
                         content = file.read(entry.file_size)
                     _guard_area(content)
-                    stored.writestr(name, _ERROR.sub(rb"\1str\2", content))
+                    stored.writestr(name, _with_errors_as_text(content))
     except Unreadable:
         raise
     except _BROKEN as error:
         raise _broken() from error
     plain.seek(0)
     return plain
+
+
+def _with_errors_as_text(content: bytes) -> bytes:
+    """The parser reads an error (#N/A, #REF!) as an empty cell; as text it is refused where a number is needed."""
+    may_hold = b'"e"' in content or b"'e'" in content
+    return _ERROR.sub(rb"\1str\2", content) if may_hold else content
 
 
 def _guard_area(content: bytes) -> None:
