@@ -137,7 +137,11 @@ async def _dead_letters(api: Api, options: argparse.Namespace) -> int:
 
 def _partner_files(options: argparse.Namespace) -> int:
     today = korean_day(datetime.now(UTC))
-    made = partner_files.generate(options.listed, options.seed, options.out, today)
+    try:
+        made = partner_files.generate(options.listed, options.seed, options.out, today)
+    except (KeyError, UnicodeDecodeError):
+        print("회사명, 업종, 지역 열이 있는 UTF-8 CSV가 아닙니다 / not a UTF-8 CSV with these columns", file=sys.stderr)
+        return 1
     for file in made.files:
         print(f"{file.agency}: {file.path} {file.rows}행 / rows")
     print(f"기업 {made.companies} / companies; 소재지 없음 {made.without_region}, 업종 없음 {made.without_industry}")
@@ -199,8 +203,12 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader of our output (head, a pager) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"파일을 열 수 없습니다 / cannot be opened: {error.filename} ({error.strerror})", file=sys.stderr)
     except httpx.ConnectError:
         print(f"{options.base}에 연결할 수 없습니다. 시스템이 켜져 있습니까? / Is it running?", file=sys.stderr)
+    except httpx.TransportError as error:
+        print(f"{options.base}에서 답을 받지 못했습니다 / no answer: {error or type(error).__name__}", file=sys.stderr)
     return 1
 
 

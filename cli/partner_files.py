@@ -65,7 +65,7 @@ def generate(listed_csv_path: Path, seed: int, out_dir: Path, on: date) -> Summa
     leaves its code empty. Raises KeyError when a column is missing.
     """
     with listed_csv_path.open(encoding="utf-8-sig", newline="") as file:
-        companies = list(csv.DictReader(file))
+        companies = list(csv.DictReader(file, restval=""))
     random = Random(seed)  # noqa: S311 - made-up data, nothing secret
     first_serial = random.randrange(1_000_000, 10_000_000)
     by_agency: dict[str, list[Record]] = {agency: [] for agency in PROGRAMMES}

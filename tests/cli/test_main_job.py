@@ -96,6 +96,11 @@ def test_commands_say_plainly_what_is_wrong(tmp_path: Path) -> None:
 
     missing = call("refer", "msit", "nothing.csv")
     assert (missing.returncode, "no such file" in missing.stderr) == (1, True)
+    other = tmp_path / "list.csv"
+    other.write_bytes("회사명,업종,지역\n".encode("cp949"))
+    folder, unread = call("partner-files", str(tmp_path)), call("partner-files", str(other), "--out", str(tmp_path))
+    assert (folder.returncode, unread.returncode) == (1, 1)
+    assert ("cannot be opened" in folder.stderr, "not a UTF-8 CSV" in unread.stderr) == (True, True)
     run_once(tmp_path)
     away = call("recommend", "116-82-00276")
     assert (away.returncode, "Is it running?" in away.stderr) == (1, True)
