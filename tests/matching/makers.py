@@ -72,8 +72,12 @@ def company(changes: Mapping[str, Any] | None = None, **assessed: Any) -> Seeker
     return seeker(RULES, facts(**(changes or {})), assessment(**assessed))
 
 
+def _run(one: Course) -> tuple[object, ...]:
+    return one.title.casefold(), one.mode, one.hours
+
+
 def slow_list(who: Seeker, courses: Iterable[Course], day: date = DAY) -> list[str]:
-    """Every course weighed, all sorted, at most three of one provider, ten in all."""
+    """Every course weighed, all sorted, at most three of one provider and one of several twins, ten in all."""
     weighed = []
     for one in courses:
         found = points(RULES, who, one, day)
@@ -81,7 +85,7 @@ def slow_list(who: Seeker, courses: Iterable[Course], day: date = DAY) -> list[s
             weighed.append((-found, tie(one.course_id), one))
     chosen: list[Course] = []
     for _, _, one in sorted(weighed, key=lambda entry: entry[:2]):
-        same = sum(other.provider == one.provider != "" for other in chosen)
-        if same < 3 and len(chosen) < 10:
+        same = [other for other in chosen if other.provider == one.provider != ""]
+        if len(same) < 3 and len(chosen) < 10 and _run(one) not in map(_run, same):
             chosen.append(one)
     return [one.course_id for one in chosen]

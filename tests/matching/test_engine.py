@@ -28,7 +28,8 @@ def courses_of(ids: st.SearchStrategy[str]) -> st.SearchStrategy[Course]:
         level=st.sampled_from(LEVELS),
         field=st.sampled_from([*FIELDS, "quantum"]),
         mode=st.sampled_from(MODES),
-        hours=st.none() | st.integers(0, 60),
+        title=st.sampled_from(["AI 기초", "AI 실무", "ai 실무", "AI 심화"]),
+        hours=st.none() | st.integers(0, 60) | st.just(6),
         ai=st.sampled_from([True, True, True, False]),
         programme=st.sampled_from(["P10", "P1", "P4", "another"]),
         provider=st.sampled_from(["가", "나", "다", "라", ""]),
@@ -124,6 +125,19 @@ def test_one_large_provider_takes_three_places_at_most() -> None:
         engine.put(one)
     found = engine.find(company())
     assert [one.provider == "big" for one in found.courses] == [True] * 3 + [False] * 4
+
+
+def test_of_runs_of_one_course_the_best_is_listed() -> None:
+    engine = Engine(RULES, DAY)
+    runs = [course(f"run{n}", title="AI 개론", provider="대학교") for n in range(3)]
+    others = [course("onsite", title="AI 개론", provider="대학교", mode="onsite"), course("other", title="AI 개론")]
+    for one in (*runs, *others):
+        engine.put(one)
+    listed = found_ids(engine, company())
+    assert sorted(name[:3] for name in listed) == ["ons", "oth", "run"]
+
+    engine.drop(next(name for name in listed if name.startswith("run")))
+    assert len(found_ids(engine, company())) == 3
 
 
 def test_a_course_that_comes_concerns_only_companies_it_suits() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 
 from services.matching.engine.tables import Ints, Longs, grown
 
-HOURS, PLACE, TARGET, OWN, PROVIDER, SLOT = range(6)
-"""`OWN` are the points that a course has for every company alike."""
+HOURS, PLACE, TARGET, OWN, PROVIDER, TWIN, SLOT = range(7)
+"""`OWN` are the points that a course has for every company alike; `TWIN` is the same for runs of one course."""
 
 
 class Cell:
@@ -14,7 +14,7 @@ class Cell:
     def __init__(self, wants: tuple[int, int, int]) -> None:
         self.wants = wants
         self.size = 0
-        self._columns: Ints = np.zeros((6, 8), np.int32)
+        self._columns: Ints = np.zeros((7, 8), np.int32)
         self._ties: Longs = np.zeros(8, np.int64)
 
     @property
@@ -25,7 +25,7 @@ class Cell:
     def ties(self) -> Longs:
         return self._ties[: self.size]
 
-    def add(self, values: tuple[int, int, int, int, int, int], tie: int) -> int:
+    def add(self, values: tuple[int, int, int, int, int, int, int], tie: int) -> int:
         """The position at which the course now stands."""
         position = self.size
         self._columns = grown(self._columns, 1, position + 1)

@@ -21,7 +21,7 @@ from services.matching.domain.scoring import (
     tie,
     traits,
 )
-from services.matching.engine.cell import HOURS, OWN, PLACE, PROVIDER, SLOT, TARGET, Cell
+from services.matching.engine.cell import HOURS, OWN, PLACE, PROVIDER, SLOT, TARGET, TWIN, Cell
 from services.matching.engine.companies import Companies
 from services.matching.engine.pick import LIMIT, keys_of, pick, points_at
 from services.matching.engine.tables import Ints, Longs, PairTable
@@ -55,6 +55,7 @@ class Engine:
             lambda c, t: industry_points(rules, c, t).points
         )
         self._providers: dict[str, int] = {}
+        self._twins: dict[tuple[object, ...], int] = {}
         self._slots: dict[str, int] = {}
         self._courses: list[Course | None] = []
         self._where: list[tuple[Cell, int] | None] = []
@@ -83,8 +84,10 @@ class Engine:
         look = self._look(course)
         cell = self._cell((look.wants[0], look.wants[1], look.wants[2]))
         # Courses whose provider is not named are not one provider's.
-        provider = self._providers.setdefault(course.provider or course.course_id, len(self._providers))
-        values = (look.wants[3], look.place, look.target, look.own, provider, slot)
+        name = course.provider or course.course_id
+        provider = self._providers.setdefault(name, len(self._providers))
+        twin = self._twins.setdefault((name, course.title.casefold(), course.mode, course.hours), len(self._twins))
+        values = (look.wants[3], look.place, look.target, look.own, provider, twin, slot)
         self._where[slot] = (cell, cell.add(values, tie(course.course_id)))
         coming = tuple(one for one in course.sessions if one.starts_on is None or one.starts_on >= self.day)
         gone = len(coming) < len(course.sessions)
@@ -112,7 +115,7 @@ class Engine:
         targets = self._targets.of_company(self._targets.row(seeker.facts.ksic_code))
         length, per_provider = self.rules.length, self.rules.per_provider
         best_keys: Longs = np.zeros(0, np.int64)
-        best: Ints = np.zeros((6, 0), np.int32)
+        best: Ints = np.zeros((7, 0), np.int32)
         floor = LIMIT
         for cell, base, most in self._by_promise(wants, int(places.max()), int(targets.max())):
             if most < points_at(floor):
@@ -124,7 +127,7 @@ class Engine:
                 continue
             keys = np.concatenate((best_keys, keys_of(points[good], cell.ties[good])))
             pool = np.concatenate((best, columns[:, good]), axis=1)
-            chosen = pick(keys, pool[PROVIDER], length, per_provider)
+            chosen = pick(keys, pool[PROVIDER], pool[TWIN], length, per_provider)
             best_keys, best = keys[chosen], pool[:, chosen]
             if len(chosen) == length:
                 floor = int(best_keys[-1])

@@ -1,4 +1,4 @@
-"""The best of many keys under the limit per provider."""
+"""The best of many keys, each course once and not too many of one provider."""
 
 import numpy as np
 
@@ -22,8 +22,8 @@ def points_at(floor: int) -> int:
     return max(0, FULL - (floor >> TIE_BITS))
 
 
-def pick(keys: Longs, providers: Ints, length: int, per_provider: int) -> list[int]:
-    """Positions of the smallest keys in order, at most `per_provider` of one provider."""
+def pick(keys: Longs, providers: Ints, twins: Ints, length: int, per_provider: int) -> list[int]:
+    """Positions of the smallest keys in order, at most `per_provider` of one provider, and one of several twins."""
     left = keys.copy()
     chosen: list[int] = []
     counts: dict[int, int] = {}
@@ -37,5 +37,5 @@ def pick(keys: Longs, providers: Ints, length: int, per_provider: int) -> list[i
         if counts[provider] == per_provider:
             left[providers == provider] = LIMIT
         else:
-            left[best] = LIMIT
+            left[twins == twins[best]] = LIMIT
     return chosen
