@@ -4,6 +4,7 @@ Never more than the limit is held.
 """
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
@@ -17,6 +18,14 @@ from libs.common.problems import Problem
 MOST_BYTES = 32 * 1024 * 1024
 _FORM_ROOM = 64 * 1024
 """Boundaries and part headers around the file."""
+
+
+def described(*media: str) -> dict[str, Any]:
+    """The file in the OpenAPI document: as the body in one of these forms, or in a form."""
+    file = {"type": "string", "format": "binary"}
+    form = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+    content = {name: {"schema": file} for name in media} | {"multipart/form-data": {"schema": form}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 async def receive(request: Request) -> tuple[bytes, str]:

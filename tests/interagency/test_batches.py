@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from libs.common.kit import Kit
 from libs.reference import business_number
-from services.interagency import store
+from services.interagency import files, store
 from services.interagency.app import create_app
 from services.interagency.domain.account import MOST_LISTED, results_of, shortened
 from services.interagency.domain.draft import Draft, Fault
@@ -157,3 +157,8 @@ async def test_a_body_that_cannot_be_read_as_sent_says_how_to_send_it(msit: http
 async def test_an_address_with_a_slash_too_many_sends_nobody_to_an_inner_address(msit: httpx.AsyncClient) -> None:
     answer = await msit.get("/v1/referrals/")
     assert (answer.status_code, "location" in answer.headers) == (404, False)
+
+
+def test_the_document_tells_in_which_forms_a_file_may_come(app: FastAPI) -> None:
+    content = app.openapi()["paths"]["/v1/referral-batches"]["post"]["requestBody"]["content"]
+    assert list(content) == [files.CSV, files.NDJSON, files.XLSX, "multipart/form-data"]

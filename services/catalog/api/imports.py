@@ -15,7 +15,7 @@ from libs.common.idempotency import fingerprint, once
 from libs.common.kit import Kit
 from libs.common.problems import FieldError, Problem, invalid, not_found, unavailable
 from libs.common.security import Caller, requires
-from libs.common.upload import receive
+from libs.common.upload import described, receive
 from libs.common.web import IdempotencyKey, ReadConn
 from libs.reference.calendar import korean_day
 from services.catalog import service, store
@@ -29,20 +29,6 @@ router = APIRouter(prefix="/v1/course-imports", tags=["course-imports"])
 
 CHUNK = 200
 """Courses per transaction: other writers wait no longer than for these."""
-
-
-_BODY = {
-    media: {"schema": {"type": "string", "format": "binary"}}
-    for media in ("text/csv", "application/json", "application/octet-stream")
-} | {
-    "multipart/form-data": {
-        "schema": {
-            "type": "object",
-            "properties": {"file": {"type": "string", "format": "binary"}},
-            "required": ["file"],
-        }
-    }
-}
 
 
 class Entry(BaseModel):
@@ -94,7 +80,10 @@ class ImportOut(BaseModel):
 
 
 @router.post(
-    "", status_code=201, response_model=ImportOut, openapi_extra={"requestBody": {"required": True, "content": _BODY}}
+    "",
+    status_code=201,
+    response_model=ImportOut,
+    openapi_extra=described("text/csv", "application/json", "application/octet-stream"),
 )
 async def create(
     request: Request,

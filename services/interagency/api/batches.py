@@ -12,7 +12,7 @@ from libs.common.idempotency import fingerprint
 from libs.common.kit import Kit
 from libs.common.problems import Problem, not_found
 from libs.common.security import Caller
-from libs.common.upload import receive
+from libs.common.upload import described, receive
 from libs.common.web import IdempotencyKey, ReadConn
 from libs.reference.calendar import korean_day
 from services.interagency import files, service, store
@@ -25,12 +25,12 @@ from services.interagency.domain.table import Sheet, Unreadable
 
 router = APIRouter(prefix="/v1/referral-batches", tags=["referral-batches"])
 
-_FILE = {"schema": {"type": "string", "format": "binary"}}
-_FORM = {"type": "object", "properties": {"file": _FILE["schema"]}, "required": ["file"]}
-_BODY = {**dict.fromkeys((files.CSV, files.NDJSON, files.XLSX), _FILE), "multipart/form-data": {"schema": _FORM}}
 
-
-@router.post("", openapi_extra={"requestBody": {"required": True, "content": _BODY}})
+@router.post(
+    "",
+    responses={413: {"description": "파일이 너무 큽니다 / the file is too large"}},
+    openapi_extra=described(files.CSV, files.NDJSON, files.XLSX),
+)
 async def refer_file(request: Request, caller: Writer, key: IdempotencyKey, dry_run: bool = False) -> Response:
     """CSV, NDJSON or XLSX. Good rows are stored in one transaction, bad ones reported with row and field.
 
