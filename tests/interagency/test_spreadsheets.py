@@ -1,6 +1,7 @@
 """What officials' spreadsheets hold besides the table: titles, units, second sheets, cells that went wrong."""
 
 import io
+import unicodedata
 from collections.abc import Sequence
 
 import pytest
@@ -102,3 +103,12 @@ def test_a_value_behind_the_last_column_does_matter() -> None:
 def test_lines_of_json_are_known_by_their_look() -> None:
     text = '\ufeff{"business_number":"116-82-00276","company_name":"이음정밀"}'
     assert number_and_name(read_rows(text)) == [(1, "이음정밀")]
+
+
+@pytest.mark.parametrize("number", ["900101-1234567", "9001011234567", "９００１０１－１２３４５６７"])
+@pytest.mark.parametrize("column", [0, 1, 2, 3])
+def test_the_number_of_a_person_is_neither_kept_nor_repeated(number: str, column: int) -> None:
+    sheet = book(("명단", [HEADER, [*ROW[:column], number, *ROW[column + 1 :]]]))
+    outcome = reader().read(sheet.rows[0].cells)
+    assert not isinstance(outcome, Draft)
+    assert "1234567" not in unicodedata.normalize("NFKC", str([fault.shown() for fault in outcome]))

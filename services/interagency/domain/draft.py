@@ -39,6 +39,8 @@ _COUNT = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.0+)?", re.ASCII)
 _DAY = re.compile(
     r"(\d{4})(?:([-./]) ?(\d{1,2})\2 ?(\d{1,2})\.?|(\d\d)(\d\d))(?:[ T]00:00(?::00(?:\.0+)?)?)?", re.ASCII
 )
+# 13 digits are a person's number (주민등록번호) or a corporation's; neither has a place here, not even in a refusal.
+_IDENTITY = re.compile(r"(?<!\d)\d{6}\W{0,3}\d{7}(?!\d)")
 _SHEET_ERROR = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!)")
 
 
@@ -58,7 +60,11 @@ class Fault(NamedTuple):
 
     def shown(self) -> dict[str, Any]:
         """As it stands in an answer."""
-        return {name: value for name, value in self._asdict().items() if value is not None}
+        return {name: _masked(value) for name, value in self._asdict().items() if value is not None}
+
+
+def _masked(value: Any) -> Any:
+    return _IDENTITY.sub("******-*******", value) if isinstance(value, str) else value
 
 
 class Industry(NamedTuple):
@@ -249,6 +255,9 @@ def _name(text: str, faults: list[Fault]) -> str:
         name = unicodedata.normalize("NFC", name)
     if not name or _SHEET_ERROR.fullmatch(name):
         faults.append(Fault("company_name", "missing", "기업명이 비어 있습니다.", "The company name is missing."))
+    elif _IDENTITY.search(name):
+        ko, en = "주민등록번호나 법인등록번호는 보내지 마십시오.", "Send no resident or corporate registration number."
+        faults.append(Fault("company_name", "identity-number", ko, en))
     elif len(name) > LONGEST_NAME or _CONTROL.search(name):
         ko = f"기업명은 {LONGEST_NAME}자 이하이고 제어문자가 없어야 합니다."
         en = f"The name has at most {LONGEST_NAME} characters and no control characters."
