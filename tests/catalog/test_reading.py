@@ -124,6 +124,7 @@ def test_a_work24_list_is_found_in_each_of_its_envelopes(wrap: object) -> None:
         (b'{"scn_cnt": "0", "srchList": null}', "no-rows"),
         (b'{"srchList": 5}', "no-rows"),
         (b"PK\x03\x04rest of a workbook", "not-text"),
+        (b"\xd0\xcf\x11\xe0rest of an old one", "not-text"),
         (b"a,b\n\xff\xfe\xff,1", "bad-encoding"),
         (b"title,title\n1,2", "duplicate-column"),
         (b'a,b\n1,"' + b"x" * 200_000, "broken-csv"),

@@ -284,6 +284,8 @@ def lying_bomb() -> bytes:
         (b"", files.CSV, "empty"),
         (b" \n \n", files.CSV, "empty"),
         (b"\xef\xbb\xbf", files.CSV, "empty"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", "application/vnd.ms-excel", "old-excel"),
+        ("<table><tr><td>사업자등록번호".encode("cp949"), "application/vnd.ms-excel", "markup"),
         (CSV.split("\n")[0].encode(), files.CSV, "no-rows"),
         (b"\xff\xfa\x00bad", files.CSV, "encoding"),
         (b"a\x00b,c", files.CSV, "encoding"),

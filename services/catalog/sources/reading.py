@@ -32,11 +32,11 @@ class Table:
 
 def open_table(data: bytes) -> Table:
     """Raises `BadFile` where no rows can be had from the bytes at all."""
-    if data[:4] == b"PK\x03\x04":
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise BadFile(
             "not-text",
             "엑셀 파일입니다. CSV(UTF-8)로 저장해 보내 주세요",
-            "is an XLSX or ZIP file; save it as CSV (UTF-8)",
+            "is an Excel or ZIP file; save it as CSV (UTF-8)",
         )
     text = decode(data)
     start = text.lstrip()
