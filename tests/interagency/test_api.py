@@ -121,7 +121,8 @@ async def test_the_same_company_and_programme_twice_is_one_referral(msit: httpx.
     first = await msit.post("/v1/referrals", json=GOOD, headers=key("1"))
     again = await msit.post("/v1/referrals", json={**GOOD, "headcount": 50}, headers=key("2"))
     assert (first.status_code, again.status_code) == (201, 200)
-    assert again.json()["referral_id"] == first.json()["referral_id"]
+    found = again.json()
+    assert (found["referral_id"], found["notes"][0]["code"]) == (first.json()["referral_id"], "referred-before")
     assert len(await events(kit)) == 2
 
 

@@ -21,6 +21,7 @@ from libs.reference.errors import CodeError
 from services.interagency import service, store
 from services.interagency.api import shown
 from services.interagency.api.turns import in_turn
+from services.interagency.domain.account import AGAIN
 from services.interagency.domain.draft import Draft, Reader, cells_of
 from services.interagency.files.lines import cell
 from services.interagency.matrix import Matrix
@@ -112,11 +113,12 @@ def reader_for(matrix: Matrix, agency: str, on: date) -> Reader:
 
 def answer(referred: service.Referred, draft: Draft) -> dict[str, Any]:
     row = referred.row
+    notes = draft.notes if referred.is_new else (AGAIN, *draft.notes)
     return {
         **shown.referral(row).model_dump(mode="json"),
         "company_known": referred.company_known,
         "other_referrals": [shown.briefly(other) for other in referred.others],
-        "notes": [note.shown() for note in draft.notes],
+        "notes": [note.shown() for note in notes],
         "links": {
             "self": f"/v1/referrals/{row['referral_id']}",
             "company": f"/v1/companies/{draft.business_number}",

@@ -9,6 +9,14 @@ from services.interagency.domain.draft import Draft, Fault
 MOST_LISTED = 10_000
 """Results in one answer; those of a longer file are read page by page."""
 
+AGAIN = Fault(
+    "programme",
+    "referred-before",
+    "이미 연계된 기업·사업입니다. 처음 보낸 내용이 그대로 남습니다.",
+    "This company and programme were referred before; what was sent first stays.",
+)
+"""Said of a referral that is there already."""
+
 _WEIGHT = {"refused": 0, "duplicate": 1, "accepted": 2}
 
 Drafts = Sequence[tuple[int, Draft | tuple[Fault, ...]]]
@@ -67,8 +75,7 @@ def _repeats(place: Place, existing: Mapping[Place, str], first_row: Mapping[Pla
         row = first_row[place]
         ko, en = f"{row}행과 같은 기업·사업입니다.", f"The same company and programme as row {row}."
         return {"repeats_row": row, "ko": ko, "en": en}
-    ko, en = "이미 연계된 기업·사업입니다.", "This company and programme were referred before."
-    return {"referral_id": existing[place], "ko": ko, "en": en}
+    return {"referral_id": existing[place], "ko": AGAIN.ko, "en": AGAIN.en}
 
 
 def shortened(report: Mapping[str, Any]) -> dict[str, Any]:
