@@ -27,15 +27,19 @@ def pick(keys: Longs, providers: Ints, twins: Ints, length: int, per_provider: i
     left = keys.copy()
     chosen: list[int] = []
     counts: dict[int, int] = {}
+    met: set[int] = set()
     while len(chosen) < min(length, keys.size):
         best = int(left.argmin())
         if left[best] >= LIMIT:
             break
+        left[best] = LIMIT
+        twin = int(twins[best])
+        if twin in met:
+            continue
+        met.add(twin)
         chosen.append(best)
         provider = int(providers[best])
         counts[provider] = counts.get(provider, 0) + 1
         if counts[provider] == per_provider:
             left[providers == provider] = LIMIT
-        else:
-            left[twins == twins[best]] = LIMIT
     return chosen
