@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 MEASURES = ("firms", "people", "won")
+SHARED = "shared"
+"""The won of a budget line that several programmes share, as one of them sees it that has no line of its own."""
 HOLDING = ("reserved", "confirmed", "settled", "clawed-back")
 """Statuses in which a reservation holds places or money."""
 
@@ -31,6 +33,11 @@ class Amounts(NamedTuple):
     firms: int
     people: int
     won: int
+
+    def of(self, measure: str) -> int:
+        """What it holds of a measure; of a shared budget its won."""
+        held: int = getattr(self, "won" if measure == SHARED else measure)
+        return held
 
 
 class Held(NamedTuple):
@@ -63,8 +70,8 @@ def after(status: str, step: str) -> str:
 
 def short(wanted: Amounts, held: Mapping[str, Held]) -> str | None:
     """The first measure of which too little is left; measures without a quota have no limit."""
-    for measure in MEASURES:
-        if measure in held and getattr(wanted, measure) > held[measure].left:
+    for measure in (*MEASURES, SHARED):
+        if measure in held and wanted.of(measure) > held[measure].left:
             return measure
     return None
 

@@ -65,6 +65,18 @@ class Register:
     budget_total_reference: str
     entries: Mapping[str, Entry]
 
+    def budget_of(self, programme: str) -> str:
+        """The programme in whose line its budget is: itself unless it shares another's (P10 that of P9)."""
+        entry = self.entries.get(programme)
+        if entry is None or entry.budget is None or entry.budget.kind != "shared":
+            return programme
+        return entry.budget.together[0]
+
+    def sharing(self, programme: str) -> tuple[str, ...]:
+        """All programmes that draw on one budget with it, itself among them."""
+        line = self.budget_of(programme)
+        return tuple(sorted({programme, *(name for name in self.entries if self.budget_of(name) == line)}))
+
     def quotas(self) -> list[Quota]:
         """Every limit that the plan itself sets: targets of people and firms, and budgets of a line's own."""
         found = []

@@ -1,12 +1,13 @@
 """Reserve, confirm, settle, release, claw back: places and money of a programme's year, never more than granted.
 
 Whoever changes a programme's year first locks its quotas, so all of this happens one after another per programme and
-year; whoever needs several locks them in their order. The waiting list is strict: nobody is overtaken, not even by a
-request that would fit.
+year; whoever needs several locks them in their order. A programme in another's budget line (P10 in that of P9) draws on
+the line's won beside its own, and both are locked together. The waiting list is strict: nobody is overtaken, not even
+by a request that would fit.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -15,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.db import Tx
 from libs.common.problems import Problem, not_found
 from libs.contracts.subsidy import ReservationChangedV1
-from services.subsidy.domain.ledger import HOLDING, MEASURES, Amounts, Held, NoSuchStep, after, settled, short
+from services.subsidy.domain.ledger import HOLDING, MEASURES, SHARED, Amounts, Held, NoSuchStep, after, settled, short
+from services.subsidy.loading import register
 from services.subsidy.store import ledger as store
 
 DAYS = 14
@@ -23,7 +25,7 @@ DAYS = 14
 CUT = 10
 """Won below this are not paid (국고금 관리법 제47조)."""
 NOTHING = Amounts(0, 0, 0)
-_AT_ONCE = 100
+_MONEY = ("won", SHARED)
 
 Row = Mapping[str, Any]
 
@@ -55,11 +57,25 @@ class Move(NamedTuple):
 
 @dataclass(frozen=True)
 class Year:
-    """A programme's year while its quotas are locked."""
+    """A programme's year while its quotas are locked; `locked` are those of all that share its budget, by programme
+    and measure."""
 
     programme: str
     year: int
-    quotas: Mapping[str, str]
+    locked: Mapping[tuple[str, str], str]
+
+    @property
+    def quotas(self) -> dict[str, str]:
+        """Measure → the quota that the programme draws on."""
+        own = {measure: quota_id for (name, measure), quota_id in self.locked.items() if name == self.programme}
+        line = register().budget_of(self.programme)
+        shared = self.locked.get((line, "won")) if line != self.programme else None
+        return own | ({SHARED: shared} if shared else {})
+
+    @property
+    def sharing(self) -> list["Year"]:
+        """The years of all programmes that share its budget, its own among them."""
+        return [replace(self, programme=name) for name in register().sharing(self.programme)]
 
 
 async def grant(
@@ -75,7 +91,9 @@ async def grant(
         quota = {"quota_id": f"{programme}:{year}:{measure}", "programme": programme, "year": year, "measure": measure}
         await store.add_quota(tx.conn, quota)
         there = await _lock(tx, programme, year)
-        before = await store.holding(tx.conn, programme, year, measure)
+        is_line = measure == "won" and register().budget_of(programme) == programme
+        draw = register().sharing(programme) if is_line else (programme,)
+        before = await store.holding(tx.conn, draw, year, measure)
     held = (await _held(tx, there))[measure]
     held = held._replace(taken=held.taken + sum(row["held"] for row in before))
     if amount < held.taken:
@@ -130,9 +148,9 @@ async def reserve(tx: Tx, wish: Wish, actor: str) -> Row:
     }
     wanted, held = await _wanted(tx, row), await _held(tx, there)
     lacking = short(wanted, held)
-    queue = await store.waiting(tx.conn, wish.programme, wish.year, 1)
+    queue = await _would_overtake(tx, there)
     if (lacking or queue) and not wish.wait:
-        raise _exhausted(lacking, wanted, held, bool(queue))
+        raise _exhausted(lacking, wanted, held, queue)
     await store.add_reservation(tx.conn, row)
     if lacking or queue:
         await _step(tx, row, Move("ask", "waiting", actor), {})
@@ -198,13 +216,14 @@ async def claw_back(tx: Tx, reservation_id: str, won: int, reason: str, actor: s
 async def expire_overdue(tx: Tx, actor: str = "system") -> int:
     """Reservations that nobody confirmed in time go, and those who wait move up."""
     gone = 0
-    for programme, year in sorted(await store.due_programmes(tx.conn, tx.now)):
+    due = await store.due_programmes(tx.conn, tx.now)
+    for programme, year in sorted(due, key=lambda one: (register().sharing(one[0]), one)):
         gone += await _expire(tx, await _lock(tx, programme, year), actor)
     return gone
 
 
 async def _lock(tx: Tx, programme: str, year: int) -> Year:
-    return Year(programme, year, await store.lock_quotas(tx.conn, programme, year))
+    return Year(programme, year, await store.lock_quotas(tx.conn, register().sharing(programme), year))
 
 
 async def _locked(tx: Tx, reservation_id: str) -> tuple[Row, Year]:
@@ -245,8 +264,9 @@ def _exhausted(lacking: str | None, wanted: Amounts, held: Mapping[str, Held], q
             ko="먼저 기다리는 신청이 있습니다. wait: true로 대기 신청을 할 수 있습니다.",
             en="Others wait already; ask with wait: true to join the waiting list.",
         )
-    quota, asked = held[lacking], getattr(wanted, lacking)
+    quota, asked = held[lacking], wanted.of(lacking)
     names = {"people": ("정원", "people"), "firms": ("기업 수", "firms"), "won": ("예산", "won")}
+    names[SHARED] = ("다른 사업과 함께 쓰는 예산", "the budget shared with another programme")
     ko, en = names[lacking]
     return Problem(
         409,
@@ -312,7 +332,7 @@ async def _write(
     last = await store.balances(tx.conn, list(there.quotas.values()))
     lines = []
     for measure, quota_id in sorted(there.quotas.items()):
-        more, took = granted.get(measure, 0), taken.get(measure, 0)
+        more, took = granted.get(measure, 0), taken.get("won" if measure == SHARED else measure, 0)
         if not more and not took:
             continue
         lines.append(_line(tx, quota_id, last.get(quota_id), move, reservation_id, more, took))
@@ -363,22 +383,38 @@ async def _expire(tx: Tx, there: Year, actor: str) -> int:
 
 
 async def _promote(tx: Tx, there: Year, actor: str) -> None:
-    """The oldest who wait are reserved as long as they fit."""
+    """Those who wait are reserved as long as they fit, of programmes that share a budget the oldest first."""
     while True:
-        queue = await store.waiting(tx.conn, there.programme, there.year, _AT_ONCE)
-        for row in queue:
+        for row, one in await _heads(tx, there):
             wanted = await _wanted(tx, row)
-            if short(wanted, await _held(tx, there)) is not None:
+            lacking = short(wanted, await _held(tx, one))
+            if lacking is None:
+                await _take(tx, one, row, wanted, "promote", actor)
+                break
+            if lacking in _MONEY:
                 return
-            await _take(tx, there, row, wanted, "promote", actor)
-        if len(queue) < _AT_ONCE:
+        else:
             return
+
+
+async def _heads(tx: Tx, there: Year) -> list[tuple[Row, Year]]:
+    """The first who wait in each programme that shares the budget, the oldest first."""
+    found = [(row, one) for one in there.sharing for row in await store.waiting(tx.conn, one.programme, one.year, 1)]
+    return sorted(found, key=lambda head: head[0]["number"])
+
+
+async def _would_overtake(tx: Tx, there: Year) -> bool:
+    """Whether a new request would pass somebody: who waits in its programme, or for the money that it shares."""
+    for row, one in await _heads(tx, there):
+        if one == there or short(await _wanted(tx, row), await _held(tx, one)) in _MONEY:
+            return True
+    return False
 
 
 async def grant_from_register(tx: Tx, rows: Iterable[tuple[str, int, str, int, str]], actor: str) -> int:
     """Quotas that the programme register knows and nobody has set yet; gives how many were made."""
     made = 0
-    for programme, year, measure, amount, citation in sorted(rows):
+    for programme, year, measure, amount, citation in sorted(rows, key=lambda row: (register().sharing(row[0]), row)):
         there = await _lock(tx, programme, year)
         if measure not in there.quotas:
             await grant(tx, programme, year, measure, amount, f"사업 대장: {citation}", actor)

@@ -106,11 +106,12 @@ steps = Table(
 """Every step that a reservation went, with the completers or the won that it was about."""
 
 
-async def lock_quotas(conn: AsyncConnection, programme: str, year: int) -> dict[str, str]:
-    """Measure → quota id. Whoever changes a programme's year holds these rows first, so no two do at once."""
-    wanted = select(quotas.c.measure, quotas.c.quota_id).where(quotas.c.programme == programme, quotas.c.year == year)
+async def lock_quotas(conn: AsyncConnection, programmes: Sequence[str], year: int) -> dict[tuple[str, str], str]:
+    """(programme, measure) → quota id. Who changes a programme's year holds these rows first, so no two do at once."""
+    wanted = select(quotas.c.programme, quotas.c.measure, quotas.c.quota_id)
+    wanted = wanted.where(quotas.c.programme.in_(programmes), quotas.c.year == year)
     rows = await conn.execute(wanted.order_by(quotas.c.quota_id).with_for_update())
-    return {row.measure: row.quota_id for row in rows}
+    return {(row.programme, row.measure): row.quota_id for row in rows}
 
 
 async def add_quota(conn: AsyncConnection, row: Mapping[str, Any]) -> None:
@@ -188,11 +189,11 @@ async def other_of_company(conn: AsyncConnection, row: Mapping[str, Any], status
     return found[0] if found else None
 
 
-async def holding(conn: AsyncConnection, programme: str, year: int, measure: str) -> list[Row]:
+async def holding(conn: AsyncConnection, programmes: Sequence[str], year: int, measure: str) -> list[Row]:
     """Id and `held` of each reservation that holds something of the measure, the oldest first."""
     held = reservations.c[measure]
     wanted = select(reservations.c.reservation_id, held.label("held")).where(
-        reservations.c.programme == programme, reservations.c.year == year, held > 0
+        reservations.c.programme.in_(programmes), reservations.c.year == year, held > 0
     )
     return await _rows(conn, wanted.order_by(reservations.c.number))
 
