@@ -2,7 +2,7 @@
 
 Several processes may share the file. A member of a group holds partitions by lease: each takes its
 fair share, renews while it lives, and another takes over what a dead one held. Partitions are as
-fixed as Kafka's, so order per key is the same promise.
+fixed as Kafka's, so order per key is the same promise, and messages are kept as long.
 """
 
 import asyncio
@@ -22,8 +22,13 @@ import structlog
 from libs.common.bus import Delivery, Handle, Message
 from libs.common.crash import crash_point
 from libs.common.ids import Clock, utc_now
+from libs.contracts import COMPACTED
 
 PARTITIONS = 6
+KEEP = 7 * 86_400.0
+"""Seconds that a message stays; of a compacted topic the newest of each key stays for good."""
+_PRUNE_EVERY = 3600.0
+_PRUNED_AT_ONCE = 2000
 _POLL = 0.1
 _OPEN_WITHIN = 10.0
 _log = structlog.get_logger()
@@ -57,6 +62,7 @@ class EventLog:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eventlog")
         self._wakers: set[asyncio.Event] = set()
         self._lags: dict[str, int] = {}
+        self._prune_at = 0.0
 
     def now(self) -> float:
         return self._clock().timestamp()
@@ -171,6 +177,18 @@ class EventLog:
     def note_lag(self, group: str, waiting: int) -> None:
         self._lags[group] = waiting
 
+    async def prune(self) -> None:
+        """Removes what is old and behind every group, a little at a time; does it once an hour at most."""
+        if time.monotonic() < self._prune_at:
+            return
+        self._prune_at = time.monotonic() + _PRUNE_EVERY
+        before, topic = self.now() - KEEP, ""
+        while topic := (await self.query("SELECT coalesce(min(topic), '') FROM log WHERE topic>?", topic))[0][0]:
+            for partition in range(PARTITIONS):
+                place = (topic, partition)
+                while await self.run(lambda db, place=place: _prune(db, place, before)):  # type: ignore[misc]
+                    pass
+
     async def close(self) -> None:
         def shut() -> None:
             if self._db is not None:
@@ -180,6 +198,22 @@ class EventLog:
         with suppress(RuntimeError):
             await asyncio.get_running_loop().run_in_executor(self._thread, shut)
         self._thread.shutdown(wait=True)
+
+
+def _prune(db: sqlite3.Connection, place: tuple[str, int], before: float) -> int:
+    """Gives how many it removed. The last message stays always: the next one's position follows from it."""
+    here = "topic=? AND partition=?"
+    first, last = db.execute(f"SELECT min(position), max(position) FROM log WHERE {here}", place).fetchone()  # noqa: S608
+    if last is None:
+        return 0
+    (handled,) = db.execute(f"SELECT min(next) FROM offsets WHERE {here}", place).fetchone()  # noqa: S608
+    end = last if handled is None else min(last, handled)
+    if place[0] in COMPACTED:
+        stays = f"position NOT IN (SELECT max(position) FROM log WHERE {here} GROUP BY key)"  # noqa: S608
+        values: tuple[Any, ...] = (*place, end, before, *place)
+    else:
+        stays, values = "position<?", (*place, end, before, first + _PRUNED_AT_ONCE)
+    return db.execute(f"DELETE FROM log WHERE {here} AND position<? AND at<? AND {stays}", values).rowcount  # noqa: S608
 
 
 class _Member:
@@ -220,7 +254,7 @@ class _Member:
             def renew(db: sqlite3.Connection, now: float = now) -> None:
                 until = now + self.log.lease
                 db.execute("INSERT OR REPLACE INTO members VALUES (?,?,?)", (self.group, self.id, until))
-                db.execute("DELETE FROM members WHERE grp=? AND until<?", (self.group, now))
+                db.execute("DELETE FROM members WHERE grp=? AND until NOT BETWEEN ? AND ?", self._alive(now))
                 db.execute("UPDATE offsets SET until=? WHERE grp=? AND owner=?", (until, self.group, self.id))
 
             try:
@@ -231,10 +265,11 @@ class _Member:
 
     async def step(self, handle: Handle) -> None:
         try:
-            now = self.log.now()
-            if now >= self._share_at:
+            if time.monotonic() >= self._share_at:
+                now = self.log.now()
                 await self.log.run(lambda db: self._take_share(db, now))
-                self._share_at = now + self.log.lease / 5
+                self._share_at = time.monotonic() + self.log.lease / 5
+                await self.log.prune()
             self.wake.clear()
             batch = await self._fetch()
         except sqlite3.Error as error:
@@ -268,10 +303,18 @@ class _Member:
             await asyncio.sleep(1.0)
         crash_point("consumer.after_offset")
 
+    def _alive(self, now: float) -> tuple[str, float, float]:
+        """The group, and between which instants the lease of a living member ends.
+
+        One that ends later was taken while the clock was ahead.
+        """
+        return self.group, now, now + 2 * self.log.lease
+
     def _take_share(self, db: sqlite3.Connection, now: float) -> None:
         """Takes free or expired partitions up to a fair share, and gives back what is over it."""
         db.execute("INSERT OR REPLACE INTO members VALUES (?,?,?)", (self.group, self.id, now + self.log.lease))
-        alive = db.execute("SELECT count(*) FROM members WHERE grp=? AND until>=?", (self.group, now)).fetchone()[0]
+        among = "SELECT count(*) FROM members WHERE grp=? AND until BETWEEN ? AND ?"
+        alive = db.execute(among, self._alive(now)).fetchone()[0]
         marks = ",".join("?" * len(self.topics))
         places = db.execute(
             f"SELECT topic, partition, owner, until FROM offsets WHERE grp=? AND topic IN ({marks})"  # noqa: S608
@@ -285,7 +328,8 @@ class _Member:
                 "UPDATE offsets SET owner='', until=0 WHERE grp=? AND topic=? AND partition=?",
                 (self.group, topic, partition),
             )
-        free = [(t, p) for t, p, owner, until in places if not owner or until < now]
+        _, soonest, latest = self._alive(now)
+        free = [(t, p) for t, p, owner, until in places if not owner or not soonest <= until <= latest]
         for topic, partition in free[: max(0, share - len(mine))]:
             db.execute(
                 "UPDATE offsets SET owner=?, until=? WHERE grp=? AND topic=? AND partition=?",

@@ -5,14 +5,17 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from libs.common.bus import Delivery
-from libs.common.eventlog import EventLog
-from tests.bus.conftest import Place, member, until
+from libs.common.bus import Delivery, Message
+from libs.common.eventlog import KEEP, EventLog
+from libs.contracts import COMPACTED
+from tests.bus.conftest import Place, consuming, member, until
 from tests.bus.worker import KEYS, numbered
+from tests.conftest import Clock
 
 _HOLD = """
 import sqlite3, sys, time
@@ -102,4 +105,75 @@ async def test_a_log_that_cannot_be_opened_refuses_to_publish(tmp_path: Path) ->
     log = EventLog(tmp_path / "events.db")
     with pytest.raises((sqlite3.OperationalError, ConnectionError)):
         await log.publish(numbered("t", 1))
+    await log.close()
+
+
+async def read(log: EventLog, group: str, topic: str, count: int) -> list[int]:
+    """What a member of the group gets once it has `count` messages and a little time for more."""
+    got: list[Delivery] = []
+
+    async def keep(batch: Sequence[Delivery]) -> None:
+        got.extend(batch)
+
+    async with consuming(log, group, topic, keep):
+        await until(lambda: len(got) >= count)
+        await asyncio.sleep(0.3)
+    return [int(delivery.message.value) for delivery in got]
+
+
+async def kept(log: EventLog, topic: str) -> list[tuple[str, int]]:
+    rows = await log.query("SELECT key, value FROM log WHERE topic=? ORDER BY partition, position", topic)
+    return [(key, int(value)) for key, value in rows]
+
+
+async def later(log: EventLog, clock: Clock) -> None:
+    clock.now += timedelta(seconds=KEEP + 1)
+    log._prune_at = 0.0
+    await log.prune()
+
+
+async def test_old_messages_go_once_every_group_has_them_and_nobody_notices(tmp_path: Path) -> None:
+    clock = Clock()
+    log = EventLog(tmp_path / "events.db", clock)
+    await log.publish([Message("t", "k", str(number).encode(), ()) for number in range(5000)])
+    assert len(await read(log, "quick", "t", 5000)) == 5000
+    await log.run(
+        lambda db: db.execute(
+            "INSERT INTO offsets (grp, topic, partition, next) SELECT 'slow', topic, partition, 4000 FROM offsets"
+        )
+    )
+    await later(log, clock)
+    assert [number for _, number in await kept(log, "t")] == list(range(4000, 5000)), "what a slow group still needs"
+    await log.run(lambda db: db.execute("DELETE FROM offsets WHERE grp='slow'"))
+    await later(log, clock)
+    assert await kept(log, "t") == [("k", 4999)], "the last one stays, for its position"
+    await log.publish([Message("t", "k", b"5000", ())])
+    assert await read(log, "quick", "t", 1) == [5000]
+    await log.prune()
+    assert await read(log, "new", "t", 2) == [4999, 5000]
+    await log.close()
+
+
+async def test_of_a_compacted_topic_the_newest_of_each_key_stays(tmp_path: Path) -> None:
+    clock = Clock()
+    (topic,) = COMPACTED
+    log = EventLog(tmp_path / "events.db", clock)
+    await log.publish([Message(topic, key, str(number).encode(), ()) for number in range(3) for key in KEYS])
+    await later(log, clock)
+    assert sorted(await kept(log, topic)) == sorted((key, 2) for key in KEYS)
+    assert sorted(await read(log, "new", topic, len(KEYS))) == [2] * len(KEYS)
+    await log.close()
+
+
+async def test_a_lease_taken_while_the_clock_was_ahead_does_not_last_until_then(tmp_path: Path) -> None:
+    """A member that was killed before the clock was put right must not keep its partitions for months."""
+    clock = Clock()
+    log = EventLog(tmp_path / "events.db", clock, lease=1.0)
+    ahead = clock().timestamp() + 90 * 86_400
+    await log.publish([Message("t", "k", b"1", ())])
+    assert await read(log, "g", "t", 1) == [1]
+    await log.run(lambda db: db.execute("UPDATE offsets SET owner='killed', until=?", (ahead,)))
+    await log.run(lambda db: db.execute("INSERT INTO members VALUES ('g', 'killed', ?)", (ahead,)))
+    await log.publish([Message("t", "k", b"2", ())])
+    assert await read(log, "g", "t", 1) == [2]
     await log.close()
