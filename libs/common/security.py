@@ -36,6 +36,8 @@ SCOPES = (
 )
 
 _MIN_REFRESH = 30.0
+_MAX_AGE = 300.0
+"""Seconds that keys are believed, as their publication says: one that was withdrawn must not sign for ever."""
 _REMEMBERED = 10_000
 _log = structlog.get_logger()
 
@@ -84,6 +86,8 @@ class Verifier:
             raise unauthenticated("token-missing", "접근 토큰이 필요합니다.", "An access token is needed.")
         token = authorization[7:].strip()
         now = self._clock().timestamp()
+        if self._age(now) >= _MAX_AGE:
+            await self._current_keys(now)
         known = self._known.get(token)
         if known is not None:
             if known[1] > now:
@@ -138,17 +142,30 @@ class Verifier:
             # The issuer may have changed its keys since.
             return jwt.decode(token, await self._current_keys(now, renew=True), algorithms=["ES256"])
 
+    def _age(self, now: float) -> float:
+        # A clock that was ahead when the keys were fetched makes them old, not young for ever.
+        return abs(now - self._fetched_at)
+
     async def _current_keys(self, now: float, renew: bool = False) -> KeySet:
         async with self._fetching:
-            if self._keys is None or (renew and now - self._fetched_at >= _MIN_REFRESH):
+            if self._keys is None or self._age(now) >= (_MIN_REFRESH if renew else _MAX_AGE):
+                self._fetched_at = now  # before the answer, which may be long in coming: others go on meanwhile
                 try:
-                    self._keys = KeySet.import_key_set(dict(await self._fetch_keys()))  # type: ignore[arg-type]
-                except (httpx.HTTPError, OSError, JoseError, ValueError, KeyError) as error:
+                    keys = _usable(await self._fetch_keys())
+                except (httpx.HTTPError, OSError, JoseError, ValueError, KeyError, TypeError) as error:
                     _log.warning("issuer keys not available", error=repr(error))
                     if self._keys is None:
                         raise unavailable() from error
-                self._fetched_at = now
+                else:
+                    if self._keys is not None and keys.as_dict() != self._keys.as_dict():
+                        self._known.clear()
+                    self._keys = keys
             return self._keys
+
+
+def _usable(published: Mapping[str, Any]) -> KeySet:
+    """Issuers publish other keys beside those of ES256, some of kinds that we need not know (RFC 7517 §5)."""
+    return KeySet.import_key_set({"keys": [key for key in published["keys"] if key.get("kty") == "EC"]})
 
 
 def requires(scope: str) -> Callable[[Request], Awaitable[Caller]]:

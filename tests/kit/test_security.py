@@ -130,6 +130,27 @@ async def test_changed_keys_are_fetched_once_for_many_unknown_ones(
     assert len(fetched) == 2
 
 
+async def test_a_key_that_the_issuer_withdrew_lets_nobody_in_any_more(
+    signer: issuers.Issuer, clock: Clock, tmp_path: Path
+) -> None:
+    """Neither a token seen before nor a fresh one of the old key, though no unknown key was ever shown."""
+    issuers.bootstrap(tmp_path)
+    published = [signer, issuers.Issuer(tmp_path, ISS, AUD, clock)]
+
+    async def keys() -> Mapping[str, Any]:
+        return published[0].keys()
+
+    verifier = Verifier(ISS, AUD, keys, clock)
+    seen, fresh = (f"Bearer {signer.token(client, None)[0]}" for client in ("msit", "mss"))
+    await verifier.verify(seen)
+    published.pop(0)
+    await verifier.verify(seen)
+    clock.now += timedelta(seconds=301)
+    assert await refused(verifier, seen) == "token-invalid"
+    assert await refused(verifier, fresh) == "token-invalid"
+    await verifier.verify(f"Bearer {published[0].token('msit', None)[0]}")
+
+
 async def test_old_keys_serve_while_the_issuer_is_away(signer: issuers.Issuer, clock: Clock) -> None:
     answers: list[bool] = []
 
@@ -141,9 +162,19 @@ async def test_old_keys_serve_while_the_issuer_is_away(signer: issuers.Issuer, c
 
     verifier = Verifier(ISS, AUD, keys, clock)
     await verifier.verify(f"Bearer {signer.token('msit', None)[0]}")
-    clock.now += timedelta(seconds=100)
-    assert await refused(verifier, "Bearer a.b.c") == "token-invalid"
-    await verifier.verify(f"Bearer {signer.token('mss', None)[0]}")
+    for _ in range(2):
+        clock.now += timedelta(seconds=400)
+        assert await refused(verifier, "Bearer a.b.c") == "token-invalid"
+        await verifier.verify(f"Bearer {signer.token('mss', None)[0]}")
+    assert len(answers) > 1
+
+
+async def test_keys_of_other_kinds_beside_ours_are_passed_over(signer: issuers.Issuer, clock: Clock) -> None:
+    async def keys() -> Mapping[str, Any]:
+        return {"keys": [{"kty": "AKP", "kid": "later", "alg": "ML-DSA-44", "pub": "AA"}, *signer.keys()["keys"]]}
+
+    verifier = Verifier(ISS, AUD, keys, clock)
+    assert (await verifier.verify(f"Bearer {signer.token('msit', None)[0]}")).agency == "MSIT"
 
 
 async def test_without_any_keys_the_answer_is_try_again(clock: Clock) -> None:
