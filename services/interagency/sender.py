@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.engine import RowMapping
 from standardwebhooks import Webhook
 
@@ -25,7 +25,11 @@ BACKOFF = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000)
 """Seconds before each further attempt, as Standard Webhooks recommends; after the last the delivery has failed."""
 
 LEASE = timedelta(seconds=60)
+KEEP = timedelta(days=90)
+"""How long a settled delivery can be read and replayed."""
 _BATCH = 20
+_PRUNE_EVERY = timedelta(hours=1)
+_PRUNED_AT_ONCE = 1000
 _log = structlog.get_logger()
 
 Post = Callable[[str, bytes, dict[str, str]], Awaitable[Answer]]
@@ -36,6 +40,7 @@ class Sender:
 
     def __init__(self, db: Database, keyring: Keyring, post: Post, backoff: Sequence[float] = BACKOFF) -> None:
         self._db, self._keyring, self._post, self._backoff = db, keyring, post, tuple(backoff)
+        self._pruned_at: datetime | None = None
 
     async def serve(self, due: asyncio.Event, idle: float) -> None:
         """Sends for ever: at once when `due` is set, else after `idle` seconds."""
@@ -47,6 +52,7 @@ class Sender:
                     if agency not in busy:
                         busy.add(agency)
                         group.create_task(self._empty(agency, busy))
+                await self.prune()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(idle):
                         await due.wait()
@@ -57,6 +63,20 @@ class Sender:
                 pass
         finally:
             busy.discard(agency)
+
+    async def prune(self) -> None:
+        """Removes what was settled long ago, a little at a time; does it once an hour at most."""
+        now = self._db.clock()
+        if self._pruned_at is not None and abs(now - self._pruned_at) < _PRUNE_EVERY:
+            return
+        self._pruned_at = now
+        d = store.deliveries.c
+        old = select(d.delivery_id).where(d.status.in_(("delivered", "failed")), d.next_at < now - KEEP)
+        removed = _PRUNED_AT_ONCE
+        while removed == _PRUNED_AT_ONCE:
+            async with self._db.transaction() as tx:
+                some = delete(store.deliveries).where(d.delivery_id.in_(old.limit(_PRUNED_AT_ONCE)))
+                removed = (await tx.conn.execute(some)).rowcount
 
     async def waiting(self) -> list[str]:
         """Agencies for which something is due."""

@@ -14,9 +14,10 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from libs.common.crypto import Keyring, new_keyring
 from libs.common.kit import Kit
+from services.interagency import webhooks
 from services.interagency.app import create_app
 from services.interagency.outbound import Answer, Poster, Refused
-from services.interagency.sender import LEASE, Sender
+from services.interagency.sender import KEEP, LEASE, Sender
 from tests.conftest import ClientFor, Clock, MakeKit
 from tests.interagency.test_api import GOOD, HEADER, SCOPES, key
 from tests.interagency.test_flow import assessment, hear, quote, recommendation
@@ -357,3 +358,24 @@ async def test_the_running_service_registers_files_and_sends_webhooks_by_itself(
             await asyncio.sleep(0.01)
     assert receiver.got[0][0]["content-type"] == "application/json"
     assert '"status":"diagnosed"' in receiver.got[0][1]
+
+
+async def test_what_was_settled_long_ago_is_removed_and_what_waits_is_not(
+    msit: httpx.AsyncClient, kit: Kit, sender: Sender, receiver: Receiver, clock: Clock
+) -> None:
+    await msit.put("/v1/webhook", json={"url": receiver.url})
+    await changed(msit, kit, assessment, recommendation, quote)
+    receiver.answers = [204, 500]
+    await all_due(sender)
+
+    async def statuses() -> list[str]:
+        async with kit.db.reading() as conn:
+            return [entry["status"] for entry in await webhooks.log(conn, "MSIT", None, 10)]
+
+    assert sorted(await statuses()) == ["delivered", "pending"]
+    clock.now += KEEP - timedelta(seconds=1)
+    await sender.prune()
+    assert sorted(await statuses()) == ["delivered", "pending"]
+    clock.now += timedelta(hours=1)
+    await sender.prune()
+    assert await statuses() == ["pending"]

@@ -94,7 +94,7 @@ async def deliveries(
     status: Literal["pending", "delivered", "failed"] | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[DeliveryOut]:
-    """What was sent, newest first, with the last outcome."""
+    """What was sent in the last 90 days, newest first, with the last outcome."""
     rows = await webhooks.log(conn, partner(caller), status, limit)
     return [_shown(row) for row in rows]
 
