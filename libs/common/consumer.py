@@ -2,7 +2,7 @@
 
 One transaction holds the inbox rows, the effects and the outbox rows of a batch. A batch that
 fails is taken event by event; an event that keeps failing becomes a dead letter and the rest go on.
-While the database itself is away nothing is given up: the batch simply comes again.
+While the database itself is away or full nothing is given up: the batch simply comes again.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from opentelemetry.trace import Tracer
 from libs.common import metrics, tables, telemetry
 from libs.common.bus import Delivery
 from libs.common.crash import crash_point
-from libs.common.db import Database, Tx
+from libs.common.db import Database, Tx, unwell
 from libs.common.envelope import Received, Undecodable, decode, event_id, header
 from libs.common.rows import insert_new
 from libs.contracts import Event
@@ -35,7 +35,7 @@ _log = structlog.get_logger()
 
 
 class DatabaseAway(ConnectionError):
-    """The database does not answer, so nothing can be said of the events."""
+    """The database does not answer or takes nothing, so nothing can be said of the events."""
 
 
 class Consumer:
@@ -73,7 +73,7 @@ class Consumer:
         try:
             await self._apply([received for _, received in known])
         except Exception as error:
-            if not await self.db.reachable():
+            if unwell(error) or not await self.db.reachable():
                 raise DatabaseAway from error
             _log.warning("batch failed, going event by event", service=self.service, error=repr(error))
             patience = PATIENCE
@@ -118,7 +118,7 @@ class Consumer:
                 await self._apply([received])
                 return paused
             except Exception as error:
-                if not await self.db.reachable():
+                if unwell(error) or not await self.db.reachable():
                     raise DatabaseAway from error
                 failure = error
             if pause is not None and paused + pause <= patience:

@@ -13,6 +13,8 @@ from typing import Any
 
 import structlog
 from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from libs.common import postgres, tables, telemetry
@@ -26,7 +28,21 @@ MAX_EVENT_BYTES = 900_000
 
 _KEY_LOCK = 0x1E0  # advisory lock space of "events of one key are written in commit order"
 _KEY_BUCKETS = 256
+_UNWELL_STATES = ("08", "25006", "53", "55P03", "57P", "58")
+_UNWELL_TEXTS = ("is locked", "disk is full", "disk I/O error", "readonly database")
 _log = structlog.get_logger()
+
+
+def unwell(error: BaseException) -> bool:
+    """Whether the database is the cause, not what was asked of it: away, full, locked or a standby.
+
+    The same may go well later.
+    """
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, PoolTimeout)
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    said = str(error.orig)
+    return error.connection_invalidated or state.startswith(_UNWELL_STATES) or any(t in said for t in _UNWELL_TEXTS)
 
 
 class EventTooLarge(ValueError):

@@ -13,6 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from libs.common.db import unwell
+
 _log = structlog.get_logger()
 
 
@@ -183,12 +185,9 @@ def unavailable(retry_after: int = 2) -> Problem:
 
 
 async def _on_database(_request: Request, error: Exception) -> Response:
-    """An outage or a lost race with another transaction: nothing was written, so the caller may repeat."""
+    """An outage, a full disk or a lost race with another transaction: nothing was written, the caller may repeat."""
     state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    passing = isinstance(error, PoolTimeout | OSError) or (
-        isinstance(error, DBAPIError)
-        and (error.connection_invalidated or state[:2] in ("08", "40", "53", "57") or "locked" in str(error.orig))
-    )
+    passing = isinstance(error, OSError) or unwell(error) or state[:2] in ("40", "57")
     _log.error("database error", error=type(error).__name__, sqlstate=state, passing=passing)
     return (unavailable() if passing else _internal()).response()
 

@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from libs.common.bus import Delivery, Message
-from libs.common.consumer import BACKOFF, PATIENCE, Consumer
+from libs.common.consumer import BACKOFF, PATIENCE, Consumer, DatabaseAway
 from libs.common.db import Database, Tx
 from libs.common.kafka import Brokers, KafkaBus
+from libs.common.problems import install
+from libs.common.rows import insert_rows
 from libs.contracts.catalog import CourseWithdrawnV1
 from tests.bus.conftest import create_topic, until
-from tests.faults.kit import batch, letters, message, take, taken
+from tests.faults.kit import batch, effects, letters, message, take, taken
 
 
 async def no_pause(_: float) -> None:
@@ -104,6 +108,43 @@ async def test_while_reads_answer_and_writes_fail_nothing_is_given_up(db: Databa
     await consumer_of(db).handle(events)
     assert await taken(db) == [("a", 1), ("b", 1), ("a", 2)]
     assert await letters(db) == {}
+
+
+async def take_nothing(tx: Tx, events: Sequence[Any] = ()) -> None:
+    """As on a disk without room for this effect, though a dead letter would still fit; or on a standby."""
+    if tx.conn.dialect.name == "postgresql":
+        await tx.conn.execute(text("SET TRANSACTION READ ONLY"))
+        await insert_rows(tx.conn, effects, [{"key": "a", "number": 1}])
+    await tx.conn.execute(text("PRAGMA max_page_count = 1"))
+    try:
+        await insert_rows(tx.conn, effects, [{"key": "a" * 100_000, "number": 1}])
+    finally:
+        await tx.conn.execute(text("PRAGMA max_page_count = 1000000"))
+
+
+async def test_an_effect_that_finds_no_room_is_not_the_fault_of_its_event(db: Database) -> None:
+    with pytest.raises(DatabaseAway):
+        await consumer_of(db, take_nothing).handle(batch(("a", 1), ("b", 1)))
+    assert await letters(db) == {}
+    await consumer_of(db).handle(batch(("a", 1), ("b", 1)))
+    assert await taken(db) == [("a", 1), ("b", 1)]
+
+
+async def test_a_caller_is_told_to_come_again_when_there_is_no_room(db: Database) -> None:
+    app = FastAPI()
+    install(app)
+
+    @app.post("/")
+    async def write() -> None:
+        async with db.transaction() as tx:
+            await take_nothing(tx)
+
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        answer = await client.post("/")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert answer.json()["type"] == "urn:ieum:problem:temporarily-unavailable"
+    assert await taken(db) == []
 
 
 async def test_replicas_that_got_the_same_events_in_other_orders_do_not_harm_one_another(db: Database) -> None:
