@@ -2,7 +2,8 @@
 
 An event's cause is kept as a `traceparent` (W3C) in its outbox row and message header. The
 handler's span continues it, so one trace shows everything that one request set off.
-Without an exporter no span is made and a caller's `traceparent` is not passed on.
+Without an exporter no span is made and a caller's `traceparent` is not passed on. Spans name routes, not
+addresses: those name companies.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -36,13 +38,27 @@ def current_cause(now: datetime) -> Cause:
     return Cause(carrier.get("traceparent"), now)
 
 
+class _WithoutAddresses(SpanProcessor):
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        for name in ("url.path", "url.query"):
+            if span.attributes and name in span.attributes:
+                span.set_attribute(name, "")
+
+
+def discreet(service: str) -> TracerProvider:
+    """A provider whose spans hold no address of a request."""
+    made = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)
+    made.add_span_processor(_WithoutAddresses())
+    return made
+
+
 def provider(service: str, endpoint: str) -> TracerProvider | None:
     """A provider that exports to an OTLP collector, or none where no endpoint is set."""
     if not endpoint:
         return None
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    made = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)
+    made = discreet(service)
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=5)
     made.add_span_processor(BatchSpanProcessor(exporter))
     return made

@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from libs.common import telemetry
 from services.__main__ import System
 from tests.system import script
 from tests.system.script import Callers
@@ -155,7 +155,7 @@ async def _until(condition: Any) -> None:
 
 async def test_one_trace_shows_the_way_from_post_to_quote(tmp_path: Path) -> None:
     exporter = InMemorySpanExporter()
-    provider = TracerProvider()
+    provider = telemetry.discreet("ieum")
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     system = System(tmp_path, tracing=provider)
     async with system.running():
@@ -166,7 +166,12 @@ async def test_one_trace_shows_the_way_from_post_to_quote(tmp_path: Path) -> Non
         answer = await callers.call("msit", "POST", "/v1/referrals", json=COMPANY, headers=headers)
         assert answer.status_code == 201
         await script.settled(callers)
+        await callers.get("step", "/v1/recommendations/116-82-00276")
         await callers.close()
+    told = str([dict(span.attributes or {}) for span in exporter.get_finished_spans()])
+    assert "/v1/recommendations/{company}" in told
+    assert "116-82-00276" not in told
+    assert "1168200276" not in told
     spans = [span for span in exporter.get_finished_spans() if f"{span.context.trace_id:032x}" == trace]
     names = {span.name for span in spans}
     assert {"gateway interagency", "diagnosis handle", "matching handle", "subsidy handle"} <= names
