@@ -17,6 +17,7 @@ from libs.common.bus import Delivery
 from libs.common.crash import crash_point
 from libs.common.db import Database, Tx, unwell
 from libs.common.envelope import Received, Undecodable, decode, event_id, header
+from libs.common.logs import redact
 from libs.common.rows import insert_new
 from libs.contracts import Event
 
@@ -141,7 +142,7 @@ class Consumer:
                 "value": message.value,
                 "headers": [[name, value.hex()] for name, value in message.headers],
                 "reason": reason,
-                "cause": _storable(cause),
+                "cause": _storable(redact(cause)),
                 "attempts": attempts,
                 "failed_at": tx.now,
                 "status": "open",

@@ -128,6 +128,7 @@ class Database:
             # One round trip per query instead of three; `postgres.transaction` begins and ends what is more.
             self.reader = create_async_engine(
                 url,
+                hide_parameters=True,
                 isolation_level="AUTOCOMMIT",
                 pool_size=pool_size,
                 max_overflow=0,
@@ -199,7 +200,7 @@ class Database:
 
 
 def _sqlite_engine(url: str, begin: str, pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=30)
+    engine = create_async_engine(url, hide_parameters=True, pool_size=pool_size, max_overflow=0, pool_timeout=30)
 
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(dbapi: Any, _record: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
 _REDACTIONS = (
     (re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]+\b"), "<email>"),
@@ -37,19 +38,37 @@ def _redact_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> 
 def configure(level: str = "INFO", service: str = "") -> None:
     """Call once per process."""
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    first: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Processor] = [
+        structlog.processors.format_exc_info,
+        _redact_event,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _redact_event,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
+        processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
     if service:
         structlog.contextvars.bind_contextvars(service=service)
+    bare = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    _take_over(number, structlog.stdlib.ProcessorFormatter(foreign_pre_chain=first, processors=[bare, *last]))
+
+
+def _take_over(level: int, formatter: logging.Formatter) -> None:
+    """Libraries write as we do: a server's traceback holds whatever the error's text held."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+    for name in ("uvicorn", "uvicorn.access"):
+        server = logging.getLogger(name)
+        if server.handlers:  # none: it was told to be silent
+            server.handlers.clear()
+            server.propagate = True
+    logging.getLogger("uvicorn").setLevel(level)
     logging.getLogger("aiokafka").setLevel(logging.ERROR)

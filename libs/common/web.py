@@ -13,6 +13,7 @@ from libs.common import tables
 from libs.common.bus import Delivery, Message
 from libs.common.db import Tx
 from libs.common.idempotency import _key
+from libs.common.logs import redact
 from libs.common.problems import Problem, not_found
 from libs.common.security import OpsCaller
 
@@ -104,7 +105,7 @@ async def replay(request: Request, service: str, event_id: str, caller: OpsCalle
             "still-failing",
             ko="다시 처리해도 실패합니다. 원인을 고친 뒤 다시 시도하세요.",
             en="It still fails. Try again once the cause is mended.",
-            cause=f"{type(error).__name__}: {error}"[:500],
+            cause=redact(f"{type(error).__name__}: {error}")[:500],
         ) from error
     await _settle(kit, event_id, "replayed")
     return {"event_id": event_id, "status": "replayed"}

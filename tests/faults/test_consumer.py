@@ -95,6 +95,23 @@ async def test_a_refusal_of_the_database_is_a_fault_of_the_event_and_no_outage(d
     assert found["a-2"]["cause"].startswith(IntegrityError.__name__)
 
 
+async def test_a_cause_does_not_tell_what_an_operator_need_not_see(db: Database) -> None:
+    async def twice(tx: Tx, events: Sequence[Any]) -> None:
+        for _ in range(2):
+            row = {"id": 1, "key": "홍길동", "number": 1}
+            await tx.conn.execute(faults.effects.insert().values(row))
+
+    async def speaks(tx: Tx, events: Sequence[Any]) -> None:
+        raise ValueError("담당 kim@corp.co.kr, 116-82-00276")
+
+    await consumer_of(db, twice).handle(batch(("a", 1)))
+    await consumer_of(db, speaks).handle(batch(("a", 2)))
+    causes = {name: letter["cause"] for name, letter in (await letters(db)).items()}
+    assert causes["a-1"].startswith(IntegrityError.__name__)
+    assert "홍길동" not in causes["a-1"]
+    assert causes["a-2"] == "ValueError: 담당 <email>, <business-number>"
+
+
 async def test_the_same_event_often_has_one_effect(db: Database) -> None:
     consumer = consumer_of(db, take)
     await consumer.handle(batch(("a", 1), ("a", 1), ("a", 2), ("a", 1)))

@@ -1,5 +1,8 @@
 """The kit's small pieces: ids, rows, encryption, redaction, problems, runs of events."""
 
+import json
+import subprocess
+import sys
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -25,6 +28,7 @@ from libs.common.telemetry import Cause
 from libs.contracts.catalog import Course, CoursePublishedV1, CourseWithdrawnV1
 from tests.conftest import NOW
 
+ROOT = Path(__file__).resolve().parents[2]
 metadata = MetaData()
 things = Table(
     "things",
@@ -166,6 +170,47 @@ def test_logs_do_not_keep_what_names_people(text: str, hidden: str) -> None:
 def test_logs_keep_what_operators_need() -> None:
     line = "event 0192f0c4-1111-7abc-8def-001122334455 took 12345 ms"
     assert logs.redact(line) == line
+
+
+_SPEAKING = """
+import asyncio, logging, sys
+import structlog, uvicorn
+from libs.common import logs
+
+async def fails(scope, receive, send):
+    raise ValueError("담당 kim@corp.co.kr, 116-82-00276")
+
+async def speak():
+    config = uvicorn.Config(fails, port=0, lifespan="off", access_log=False)
+    logs.configure("INFO", "tester")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.servers[0].sockets[0].getsockname()[1])
+    writer.write(b"GET /v1/companies/116-82-00276 HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+    await reader.readline()
+    writer.close()
+    server.should_exit = True
+    await serving
+    logging.getLogger("somebody").warning("calls %s", "010-1234-5678")
+    structlog.get_logger().error("done", who=["kim@corp.co.kr"])
+
+asyncio.run(speak())
+"""
+
+
+def test_whatever_writes_to_the_log_writes_json_that_names_nobody() -> None:
+    """The server's own report of an error that nobody caught, and the words of libraries, too."""
+    spoken = subprocess.run([sys.executable, "-c", _SPEAKING], capture_output=True, text=True, check=True, cwd=ROOT)
+    lines = [json.loads(line) for line in (spoken.stderr + spoken.stdout).splitlines()]
+    assert {"tester"} == {line["service"] for line in lines}
+    assert "ValueError: 담당 <email>, <business-number>" in next(
+        line["exception"] for line in lines if "exception" in line
+    )
+    assert [line["event"] for line in lines[-2:]] == ["calls <phone>", "done"]
+    assert not [line for line in lines if "GET /" in line["event"]], "no access log where it was turned off"
+    assert "kim@" not in spoken.stderr
 
 
 COURSE = Course(
