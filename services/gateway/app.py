@@ -1,7 +1,7 @@
 """Composition: a plain ASGI app in front, so that a forwarded request costs little; FastAPI behind it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -19,6 +19,7 @@ from services.gateway.routes import OPEN, SERVICES, owner
 
 _OWN_STATE = ("app", "router", "endpoint", "route", "path_params", "state", "fastapi.telemetry")
 _TOKEN_RATE, _TOKEN_BURST = 5.0, 20
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class Gateway:
@@ -36,6 +37,7 @@ class Gateway:
         if scope["type"] != "http":
             await self._own(scope, receive, send)
             return
+        send = _unsniffed(send)
         name, needs_token = owner(scope["path"])
         if name is None:
             await self._own(scope, receive, send)
@@ -92,6 +94,18 @@ class Gateway:
         return answer
 
 
+def _unsniffed(send: Send) -> Send:
+    """Every answer is what it says it is: a browser must not make a page of a company's name."""
+
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [header for header in message.get("headers", ()) if header[0] != _NOSNIFF[0]]
+            message["headers"] = [*kept, _NOSNIFF]
+        await send(message)
+
+    return answer
+
+
 class _Traced(AbstractContextManager[Any]):
     """A server span whose context goes on in the request's `traceparent`."""
 
@@ -124,10 +138,20 @@ def create_app(kit: Kit, apps: Mapping[str, ASGIApp] | None = None) -> ASGIApp:
         routes=[api.router],
         openapi_url=None,
         on_start=[close_forwards],
-        checks={"keys": kit.verifier.ready},
+        checks={"keys": kit.verifier.ready, **{name: _ready(kit, name) for name in SERVICES if name in (apps or {})}},
     )
     upstreams: Mapping[str, ASGIApp] = apps if apps is not None else forwards
     return Gateway(kit, own, upstreams, time.monotonic)
+
+
+def _ready(kit: Kit, service: str) -> Callable[[], Awaitable[bool]]:
+    """A service in this process: what it cannot do the process cannot. Over the network each answers for itself."""
+
+    async def ready() -> bool:
+        async with kit.client(service) as client:
+            return (await client.get("/readyz")).status_code == 200
+
+    return ready
 
 
 def from_env() -> ASGIApp:

@@ -187,6 +187,15 @@ async def test_documents_name_the_services_that_do_not_answer(make_kit: MakeKit)
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
+async def test_no_answer_may_be_taken_for_something_else(make_kit: MakeKit, token: Callable[..., str]) -> None:
+    kit = await make_kit("gateway", migrated=False, database_url="")
+    async with through(create_app(kit, {"catalog": upstream()}), token("courses:read")) as client:
+        paths = ("/v1/courses", "/v1/referrals", "/v1/nothing", "/docs", "/livez")
+        answers = [await client.get(path) for path in paths]
+    assert [answer.status_code for answer in answers] == [207, 404, 404, 200, 200]
+    assert [answer.headers.get_list("x-content-type-options") for answer in answers] == [["nosniff"]] * len(paths)
+
+
 async def test_the_overview_needs_an_operator(make_kit: MakeKit, token: Callable[..., str]) -> None:
     kit = await make_kit("gateway", migrated=False, database_url="", peers=dict.fromkeys(SERVICES, upstream()))
     app = create_app(kit, {})
