@@ -21,7 +21,7 @@ from joserfc.jwk import ECKey, KeySet
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from libs.common import problems
+from libs.common import logs, problems
 from libs.common.ids import Clock, random_uuid7, utc_now
 from libs.common.security import SCOPES, allowed
 from libs.common.settings import Settings
@@ -181,5 +181,6 @@ def create_app(issuer: Issuer) -> FastAPI:
 
 def from_env() -> FastAPI:
     settings = Settings()
+    logs.configure(settings.log_level, "issuer")
     bootstrap(settings.state_dir)
     return create_app(Issuer(settings.state_dir, settings.issuer, settings.audience))
