@@ -3,7 +3,8 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
@@ -60,10 +61,29 @@ def configure(level: str = "INFO", service: str = "") -> None:
     _take_over(number, structlog.stdlib.ProcessorFormatter(foreign_pre_chain=first, processors=[bare, *last]))
 
 
+class Seldom(logging.Filter):
+    """While a broker is away its client says the same a hundred times a second; once in a while is enough."""
+
+    def __init__(self, library: str, every: float = 10.0, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._library, self._every, self._monotonic = library, every, monotonic
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] != self._library:
+            return True
+        now, words = self._monotonic(), (record.name, str(record.msg))
+        if now < self._said.get(words, -self._every) + self._every:
+            return False
+        self._said[words] = now
+        return True
+
+
 def _take_over(level: int, formatter: logging.Formatter) -> None:
     """Libraries write as we do: a server's traceback holds whatever the error's text held."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(Seldom("aiokafka"))
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
     for name in ("uvicorn", "uvicorn.access"):
         server = logging.getLogger(name)

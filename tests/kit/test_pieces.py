@@ -1,6 +1,7 @@
 """The kit's small pieces: ids, rows, encryption, redaction, problems, runs of events."""
 
 import json
+import logging
 import subprocess
 import sys
 import uuid
@@ -211,6 +212,21 @@ def test_whatever_writes_to_the_log_writes_json_that_names_nobody() -> None:
     assert [line["event"] for line in lines[-2:]] == ["calls <phone>", "done"]
     assert not [line for line in lines if "GET /" in line["event"]], "no access log where it was turned off"
     assert "kim@" not in spoken.stderr
+
+
+def test_what_a_library_repeats_in_an_outage_is_said_once_in_a_while() -> None:
+    now = [0.0]
+    seldom = logs.Seldom("aiokafka", every=10.0, monotonic=lambda: now[0])
+
+    def passes(name: str, words: str, *more: object) -> bool:
+        return seldom.filter(logging.LogRecord(name, logging.ERROR, "", 0, words, more, None))
+
+    assert passes("aiokafka.conn", "no connection to %s", 1)
+    assert not passes("aiokafka.conn", "no connection to %s", 2)
+    assert passes("aiokafka.conn", "closed")
+    assert all(passes("uvicorn.error", "failed") for _ in range(2))
+    now[0] = 10.0
+    assert passes("aiokafka.conn", "no connection to %s", 3)
 
 
 COURSE = Course(
