@@ -22,6 +22,8 @@ _HOP = {
     b"transfer-encoding",
     b"upgrade",
 }
+_BACK = _HOP | {b"date"}
+"""Not passed back; this server writes the date by itself."""
 _DROPPED = _HOP | {b"host", b"client-cert", b"client-cert-chain", b"expect"}
 _log = structlog.get_logger()
 
@@ -67,7 +69,7 @@ class HttpForward:
             await _refuse(unavailable(), scope, receive, send)
 
     async def _pass_back(self, answer: aiohttp.ClientResponse, send: Send) -> None:
-        headers = [(k.lower(), v) for k, v in answer.raw_headers if k.lower() not in _HOP]
+        headers = [(k.lower(), v) for k, v in answer.raw_headers if k.lower() not in _BACK]
         start: Message = {"type": "http.response.start", "status": answer.status, "headers": headers}
         if answer.content_length is not None and answer.content_length <= 262_144:
             body = await answer.read()
