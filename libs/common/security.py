@@ -39,6 +39,8 @@ _MIN_REFRESH = 30.0
 _MAX_AGE = 300.0
 """Seconds that keys are believed, as their publication says: one that was withdrawn must not sign for ever."""
 _REMEMBERED = 10_000
+_FAR = 1e11
+"""No token's instant is later, in seconds."""
 _log = structlog.get_logger()
 
 
@@ -118,10 +120,10 @@ class Verifier:
         audiences = audience if isinstance(audience, list) else [audience]
         numbers = (claims.get("exp"), claims.get("nbf", 0), claims.get("iat", 0))
         if (
-            decoded.header.get("typ") not in ("at+jwt", "application/at+jwt")
+            str(decoded.header.get("typ")).lower() not in ("at+jwt", "application/at+jwt")
             or claims.get("iss") != self._issuer
             or self._audience not in audiences
-            or not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+            or not all(isinstance(n, int | float) and not isinstance(n, bool) and abs(n) < _FAR for n in numbers)
             or max(claims.get("nbf", 0), claims.get("iat", 0)) > now + self._leeway
         ):
             raise unauthenticated("token-foreign", "이 시스템의 토큰이 아닙니다.", "The token is not for this system.")

@@ -76,6 +76,8 @@ async def test_a_remembered_token_still_expires(verifier: Verifier, signer: issu
         ({"aud": None}, "token-foreign"),
         ({"exp": None}, "token-foreign"),
         ({"exp": "soon"}, "token-foreign"),
+        ({"exp": 10**400}, "token-foreign"),
+        ({"exp": float("nan")}, "token-foreign"),
         ({"nbf": 9_999_999_999}, "token-foreign"),
         ({"exp": 1}, "token-expired"),
         ({"agency": ["MSIT", "MSS"]}, "token-invalid"),
