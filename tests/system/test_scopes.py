@@ -89,7 +89,7 @@ async def test_whatever_its_scopes_a_ministry_sees_nothing_of_another(system: Sy
     made = (await http.post("/v1/referrals", json=COMPANY, headers=msit)).json()
     batch = await http.post(
         "/v1/referral-batches",
-        content="business_number,company_name,region_code,programme\n2148800006,두번째,12110,AI 통합 바우처\n",
+        content="business_number,company_name,region_code,programme\n1248100998,두번째,12110,AI 통합 바우처\n",
         headers={**msit, "Content-Type": "text/csv", "Idempotency-Key": "key-2"},
     )
     known = {"referral_id": made["referral_id"], "company_id": made["company_id"], "batch_id": batch.json()["batch_id"]}
