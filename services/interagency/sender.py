@@ -150,8 +150,10 @@ def _due(now: datetime) -> ColumnElement[bool]:
     waits = exists().where(
         earlier.c.referral_id == d.referral_id, earlier.c.sequence < d.sequence, earlier.c.status == "pending"
     )
-    free = or_(d.leased_until.is_(None), d.leased_until < now)
-    return and_(d.status == "pending", d.next_at <= now, free, e.disabled == 0, ~waits)
+    # What lies further ahead than we ever put it was written while the clock was ahead.
+    free = or_(d.leased_until.is_(None), d.leased_until < now, d.leased_until > now + LEASE)
+    ripe = or_(d.next_at <= now, d.next_at > now + timedelta(seconds=BACKOFF[-1]))
+    return and_(d.status == "pending", ripe, free, e.disabled == 0, ~waits)
 
 
 async def _lease(tx: Tx, agency: str) -> Sequence[RowMapping]:

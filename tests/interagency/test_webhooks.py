@@ -9,12 +9,13 @@ import httpx
 import pytest
 from aiohttp import web
 from fastapi import FastAPI
+from sqlalchemy import update
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from libs.common.crypto import Keyring, new_keyring
 from libs.common.kit import Kit
-from services.interagency import webhooks
+from services.interagency import store, webhooks
 from services.interagency.app import create_app
 from services.interagency.outbound import Answer, Poster, Refused
 from services.interagency.sender import KEEP, LEASE, Sender
@@ -379,3 +380,15 @@ async def test_what_was_settled_long_ago_is_removed_and_what_waits_is_not(
     clock.now += timedelta(hours=1)
     await sender.prune()
     assert await statuses() == ["pending"]
+
+
+async def test_a_change_made_while_the_clock_was_ahead_is_sent_all_the_same(
+    msit: httpx.AsyncClient, kit: Kit, sender: Sender, receiver: Receiver, clock: Clock
+) -> None:
+    await msit.put("/v1/webhook", json={"url": receiver.url})
+    await changed(msit, kit)
+    ahead = clock.now + timedelta(days=90)
+    async with kit.db.transaction() as tx:
+        await tx.conn.execute(update(store.deliveries).values(next_at=ahead, leased_until=ahead))
+    await all_due(sender)
+    assert len(receiver.got) == 2
