@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import httpx
 import pytest
-from sqlalchemy import Column, MetaData, Table, Text, insert, select, text
+from fastapi import FastAPI
+from sqlalchemy import Column, MetaData, Table, Text, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from libs.common import postgres as straight
 from libs.common.db import Database, Tx
 from libs.common.rows import insert_rows
+from libs.common.web import WriteTx
 
 metadata = MetaData()
 names = Table("names", metadata, Column("name", Text, primary_key=True))
@@ -87,6 +91,58 @@ async def test_one_that_is_cancelled_leaves_nothing(db: Database) -> None:
     async with db.transaction() as tx:
         await put_both_ways(tx, "c", "d")
     assert await stored(db) == ["c", "d"]
+
+
+async def test_what_cannot_be_committed_is_never_answered_with_success(db: Database) -> None:
+    async def fails(tx: Tx, has_events: bool) -> None:
+        raise RuntimeError("at the commit")
+
+    app = FastAPI()
+    app.state.kit = SimpleNamespace(db=db)
+
+    @app.post("/")
+    async def store(tx: WriteTx) -> str:
+        await put_both_ways(tx, "a", "b")
+        return "stored"
+
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        db.before_commit.append(fails)
+        assert (await client.post("/")).status_code == 500
+        assert await stored(db) == []
+        db.before_commit.clear()
+        assert (await client.post("/")).status_code == 200
+    assert await stored(db) == ["a", "b"]
+
+
+async def test_on_sqlite_no_update_of_another_process_is_lost(tmp_path: Path) -> None:
+    """Each reads what it then writes; two that have read the same would lose one of two updates, or both give up."""
+    places = [Database(f"sqlite+aiosqlite:///{tmp_path}/t.db") for _ in range(4)]
+    async with places[0].writer.begin() as conn:
+        await conn.run_sync(metadata.create_all)
+        await conn.execute(insert(names).values(name="0"))
+
+    async def count_up(place: Database) -> None:
+        for _ in range(10):
+            async with place.transaction() as tx:
+                number = int(str(await tx.conn.scalar(select(names.c.name))))
+                await asyncio.sleep(0.001)
+                await tx.conn.execute(update(names).values(name=str(number + 1)))
+
+    await asyncio.gather(*(count_up(place) for place in places))
+    assert await stored(places[0]) == ["40"]
+    for place in places:
+        await place.close()
+
+
+async def test_sqlite_is_set_up_to_lose_nothing(tmp_path: Path) -> None:
+    place = Database(f"sqlite+aiosqlite:///{tmp_path}/t.db")
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+    for connection in (place.reading(), place.single()):
+        async with connection as conn:
+            found = {name: await conn.scalar(text(f"PRAGMA {name}")) for name in wanted}
+        assert found == wanted
+    await place.close()
 
 
 @pytest.mark.postgres
