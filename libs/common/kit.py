@@ -278,6 +278,11 @@ class Kit:
         names = list(self._checks)
         return dict(zip(names, await asyncio.gather(*(self._checks[name]() for name in names)), strict=True))
 
+    def of_this_process(self) -> list["Kit"]:
+        """This kit and those beside it, which share one register of metrics."""
+        others = [getattr(getattr(app, "state", None), "kit", None) for app in self._apps.values()]
+        return [self, *(other for other in others if isinstance(other, Kit) and other is not self)]
+
     async def measure(self) -> dict[str, float]:
         """Brings the gauges up to date; gives what it found."""
         found: dict[str, float] = {}

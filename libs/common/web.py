@@ -56,7 +56,8 @@ async def ready(request: Request) -> Response:
 
 @health.get("/metrics", include_in_schema=False)
 async def metrics(request: Request) -> Response:
-    await request.app.state.kit.measure()
+    for kit in request.app.state.kit.of_this_process():
+        await kit.measure()
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

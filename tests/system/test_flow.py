@@ -10,8 +10,9 @@ import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from libs.common import telemetry
+from libs.common import metrics, telemetry
 from services.__main__ import System
+from services.gateway.routes import SERVICES
 from tests.system import script
 from tests.system.script import Callers
 
@@ -198,6 +199,16 @@ async def test_metrics_and_health_tell_the_truth(system: System, callers: Caller
     for name in ("ieum_outbox_age_seconds", "ieum_consumer_lag", "ieum_dead_letters_open", "ieum_relay_leader"):
         assert f'{name}{{service="interagency"}}' in text
     assert "1168200276" not in text
+
+
+async def test_one_process_shows_the_gauges_of_all_its_services_at_its_gateway(system: System) -> None:
+    for name in SERVICES:
+        metrics.OUTBOX_UNSENT.labels(name).set(99)
+    transport = httpx.ASGITransport(app=system.apps["gateway"])
+    async with httpx.AsyncClient(transport=transport, base_url="http://g") as client:
+        text = (await client.get("/metrics")).text
+    for name in SERVICES:
+        assert f'ieum_outbox_unsent{{service="{name}"}} 0.0' in text
 
 
 async def test_every_request_is_explained_in_korean(system: System) -> None:
