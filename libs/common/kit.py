@@ -289,7 +289,7 @@ class Kit:
         if self._relay is not None:
             with suppress(Exception):
                 found.update(await self._relay.measure())
-        if self._consumer is not None:
+        if self._consumer is not None and self.works:  # another process knows the lag
             found["consumer_lag"] = self.bus.lag(self.name)
             metrics.LAG.labels(self.name).set(found["consumer_lag"])
         return found

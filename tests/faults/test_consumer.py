@@ -198,3 +198,12 @@ async def test_two_replays_at_once_over_http_have_one_effect(make_kit: MakeKit, 
     assert set(codes) <= {200, 409}
     assert codes[0] == 200
     assert await taken(kit.db) == [("a", 1)]
+
+
+@pytest.mark.parametrize(("role", "told"), [("all", True), ("worker", True), ("api", False)])
+async def test_a_process_that_does_not_consume_does_not_tell_the_lag(make_kit: MakeKit, role: str, told: bool) -> None:
+    """It would say 0 whatever waits."""
+    kit = await make_kit("tester", migrated=False, role=role)
+    await faults.create(kit.db)
+    kit.app(title="tester", metadata=faults.metadata, handlers={CourseWithdrawnV1: take})
+    assert ("consumer_lag" in await kit.measure()) is told
