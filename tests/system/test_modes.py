@@ -31,6 +31,7 @@ async def _play(system: System) -> dict[str, Any]:
         recommendations = await script.recommendations(callers, numbers)
         quotas = await script.reserve_a_place(callers, *_first_price(recommendations))
         requote = await script.change_the_policy(callers, PARAMETER, _lower(documents()[PARAMETER]), "2026-11-23")
+        await script.settled(callers)  # done is what subsidy has said; matching has yet to hear it
         requoted = await script.recommendations(callers, numbers)
         courses = await callers.get("institution", "/v1/courses", limit=200)
         overview = await callers.get("operator", "/v1/overview")
