@@ -172,29 +172,33 @@ async def _remote(options: argparse.Namespace) -> int:
         return await REMOTE[options.command](api, options)
 
 
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "run":
+        from cli import main_job
+
+        return main_job.run(options.state, options.host, options.port, stay=not options.once)
+    if options.command == "cases":
+        from cli import cases
+
+        return cases.run(options.files, options.policy)
+    if options.command == "simulate":
+        from cli import simulate
+
+        on = options.on or korean_day(datetime.now(UTC))
+        told = {name: getattr(options, name) for name in simulate.Options.__annotations__ if name != "on"}
+        return simulate.run(simulate.Options(on, **told))
+    if options.command == "partner-files":
+        return _partner_files(options)
+    return asyncio.run(_remote(options))
+
+
 def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal in EUC-KR knows no "−"
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "run":
-            from cli import main_job
-
-            return main_job.run(options.state, options.host, options.port, stay=not options.once)
-        if options.command == "cases":
-            from cli import cases
-
-            return cases.run(options.files, options.policy)
-        if options.command == "simulate":
-            from cli import simulate
-
-            on = options.on or korean_day(datetime.now(UTC))
-            told = {name: getattr(options, name) for name in simulate.Options.__annotations__ if name != "on"}
-            return simulate.run(simulate.Options(on, **told))
-        if options.command == "partner-files":
-            return _partner_files(options)
-        return asyncio.run(_remote(options))
+        return _run(options)
     except Failed as error:
         print(error, file=sys.stderr)
     except FileNotFoundError as error:

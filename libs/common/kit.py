@@ -33,8 +33,6 @@ from libs.common.upload import BodyLimit
 Background = Callable[["Kit"], Awaitable[None]]
 Check = Callable[[], Awaitable[bool]]
 Counts = Callable[[AsyncConnection], Awaitable[dict[str, Any]]]
-MOST_BYTES = 40 * 1024 * 1024
-"""Of a request's body."""
 _log = structlog.get_logger()
 
 
@@ -157,7 +155,7 @@ class Kit:
         counts: Counts | None = None,
         gather: float = 0.0,
         openapi_url: str | None = "/openapi.json",
-        max_body_size: int = MOST_BYTES,
+        max_body_size: int = 40 * 1024 * 1024,
     ) -> FastAPI:
         """The service's application. `metadata` is given by services with a database.
 

@@ -105,10 +105,6 @@ def not_found(what_ko: str, what_en: str) -> Problem:
     return Problem(404, "not-found", ko=f"{what_ko}을(를) 찾을 수 없습니다.", en=f"{what_en} not found.")
 
 
-def too_large(limit: int) -> Problem:
-    return Problem(413, "too-large", ko="본문이 너무 큽니다.", en="The body is too large.", limit=limit)
-
-
 _STATUS = {
     400: ("bad-request", "요청을 읽을 수 없습니다.", "The request cannot be read."),
     404: ("not-found", "주소를 찾을 수 없습니다.", "There is nothing at this address."),

@@ -10,8 +10,8 @@ from opentelemetry import propagate, trace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from libs.common import metrics
-from libs.common.kit import MOST_BYTES, Kit
-from libs.common.problems import Problem, not_found, too_large
+from libs.common.kit import Kit
+from libs.common.problems import Problem, not_found
 from services.gateway import api
 from services.gateway.forward import HttpForward
 from services.gateway.limits import Limiter, Verdict
@@ -44,7 +44,6 @@ class Gateway:
             return
         try:
             verdict = await self._admit(scope, needs_token)
-            _refuse_if_too_large(scope)
             upstream = self._upstreams.get(name)
             if upstream is None:
                 raise not_found("서비스", "Service")
@@ -93,13 +92,6 @@ class Gateway:
             await send(message)
 
         return answer
-
-
-def _refuse_if_too_large(scope: Scope) -> None:
-    """Before a byte goes on: a service that hangs up while the body still comes would look as if it were away."""
-    stated = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-    if stated.isdigit() and int(stated) > MOST_BYTES:
-        raise too_large(MOST_BYTES)
 
 
 def _unsniffed(send: Send) -> Send:

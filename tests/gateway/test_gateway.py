@@ -15,7 +15,6 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from libs.common.kit import MOST_BYTES
 from services.gateway.app import create_app
 from services.gateway.forward import HttpForward
 from services.gateway.limits import Limiter
@@ -130,23 +129,6 @@ async def test_a_request_goes_through_whole(make_kit: MakeKit, token: Callable[.
     assert int(answer.headers["ratelimit-limit"]) == 1000
     assert len(dripped.content) == 300_000
     assert "date" not in answer.headers, "a server in front writes its own"
-
-
-async def test_a_body_that_says_it_is_too_large_goes_nowhere(make_kit: MakeKit, token: Callable[..., str]) -> None:
-    kit = await make_kit("gateway", migrated=False, database_url="")
-    reached: list[str] = []
-
-    async def spy(scope: Any, receive: Any, send: Any) -> None:
-        reached.append(scope["path"])
-        await Response(status_code=204)(scope, receive, send)
-
-    async with through(create_app(kit, {"catalog": spy}), token("courses:write")) as client:
-        most = {"Content-Length": str(MOST_BYTES)}
-        assert (await client.post("/v1/courses", headers=most)).status_code == 204
-        answer = await client.post("/v1/courses", headers={"Content-Length": str(MOST_BYTES + 1)})
-    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
-    assert answer.json()["limit"] == MOST_BYTES
-    assert len(reached) == 1
 
 
 async def test_a_service_that_is_away_is_a_503_that_says_so(make_kit: MakeKit, token: Callable[..., str]) -> None:

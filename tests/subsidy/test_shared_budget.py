@@ -8,6 +8,7 @@ import pytest
 from libs.common.kit import Kit
 from services.subsidy.app import create_app
 from services.subsidy.loading import register
+from services.subsidy.service.shadow import against_budgets
 from tests.conftest import ClientFor, MakeKit
 from tests.subsidy.ledgers import granted, holds, quoted, reserved, stepped
 
@@ -106,3 +107,11 @@ async def test_both_programmes_at_once_grant_what_the_line_holds(kit: Kit, natio
     assert 6 * ONE < won <= 7 * ONE
     assert await taken(national) == won
     await holds(kit)
+
+
+def test_a_shadow_run_takes_what_a_programme_costs_from_the_line_it_shares() -> None:
+    result = {"programmes": {"P9": {"before": 10, "after": 20}, "P10": {"before": 5, "after": 90}}}
+    shown = {line["programme"]: line for line in against_budgets(result, {"P9": 100})}
+    assert (shown["P9"]["left"], shown["P10"]["budget"], shown["P10"]["left"]) == (-10, None, None)
+    split = {line["programme"]: line for line in against_budgets(result, {"P9": 100, "P10": 80})}
+    assert (split["P9"]["left"], split["P10"]["left"]) == (80, -10)

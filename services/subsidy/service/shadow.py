@@ -11,6 +11,7 @@ from libs.common.problems import not_found
 from libs.reference.calendar import korean_day
 from services.subsidy import store
 from services.subsidy.domain import FORMULAS, RULES, Facts, NoPolicyYet, Policy, from_json, moved
+from services.subsidy.loading import register
 from services.subsidy.service.desk import Desk
 
 BATCH = 1000
@@ -113,11 +114,16 @@ def _support(facts: Facts, policy: Policy, day: date) -> int | None:
 
 
 def against_budgets(result: dict[str, Any], budgets: dict[str, int]) -> list[dict[str, Any]]:
-    """Programme by programme: support before and after, and what is left of its budget after (negative: too little)."""
+    """Programme by programme: support before and after, and what is left of its budget after (negative: too little).
+
+    What a programme without a budget of its own costs comes out of the line that it shares."""
+    drawn: Counter[str] = Counter()
+    for name, money in result["programmes"].items():
+        drawn[name if name in budgets else register().budget_of(name)] += money["after"]
     found = []
     for name in sorted({*result["programmes"], *budgets}):
         money = Counter(result["programmes"].get(name, {}))
         budget = budgets.get(name)
         line = {"programme": name, "before": money["before"], "after": money["after"], "budget": budget}
-        found.append({**line, "left": None if budget is None else budget - money["after"]})
+        found.append({**line, "left": None if budget is None else budget - drawn[name]})
     return found
