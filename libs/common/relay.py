@@ -28,6 +28,7 @@ WAKE_CHANNEL = "ieum_outbox"
 _LEADER_LOCK = 0x1EAD
 _BATCH = 500
 _IDLE = 1.0
+_MARK_WITHIN = 0.1
 _KEEP = timedelta(days=30)
 """How long sent events and inbox ids are kept: longer than the bus keeps messages."""
 
@@ -43,6 +44,7 @@ class Relay:
         self.leads = False
         self.failure: str | None = None
         self._wake = asyncio.Event()
+        self._published: list[int] = []
         self._pruned_at: datetime | None = None
         db.on_commit.append(self._on_commit)
 
@@ -58,6 +60,10 @@ class Relay:
                     self._set_leader(True)
                     while alive():
                         await self._turn()
+            except asyncio.CancelledError:
+                with suppress(Exception):
+                    await self._settle()
+                raise
             except Exception as error:
                 self.failure = repr(error)
                 _log.warning("relay pauses", service=self.service, error=self.failure)
@@ -67,13 +73,20 @@ class Relay:
 
     async def _turn(self) -> None:
         self._wake.clear()
-        sent = await self.pump()
+        sent = await self._publish()
         self.failure = None
-        if sent < _BATCH:
-            await self._observe()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_IDLE):
-                    await self._wake.wait()
+        if sent == _BATCH:
+            return
+        await self._observe()
+        # Under load the next look marks these too, in the same statement.
+        if not await self._woken(_MARK_WITHIN if self._published else _IDLE):
+            await self._settle()
+
+    async def _woken(self, within: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                return await self._wake.wait()
+        return False
 
     def _set_leader(self, leads: bool) -> None:
         self.leads = leads
@@ -81,17 +94,32 @@ class Relay:
 
     async def pump(self) -> int:
         """Publishes the oldest unsent events and marks them; returns how many."""
-        async with self.db.reading() as conn:
-            rows = await _unsent(conn)
+        sent = await self._publish()
+        await self._settle()
+        return sent
+
+    async def _publish(self) -> int:
+        """Marks what the last call published, and publishes the oldest unsent events."""
+        before = self._published
+        async with self.db.single() if before else self.db.reading() as conn:
+            rows = await _unsent(conn, before, self.db.clock())
+        if before:
+            self._published = []
+            crash_point("relay.after_mark")
         if not rows:
             return 0
         crash_point("relay.before_publish")
         await self.bus.publish([to_message(row, self.source) for row in rows])
         crash_point("relay.after_publish")
-        async with self.db.single() as conn:
-            await _mark(conn, [row["seq"] for row in rows], self.db.clock())
-        crash_point("relay.after_mark")
+        self._published = [row["seq"] for row in rows]
         return len(rows)
+
+    async def _settle(self) -> None:
+        if self._published:
+            async with self.db.single() as conn:
+                await _mark(conn, self._published, self.db.clock())
+            self._published = []
+            crash_point("relay.after_mark")
 
     async def _observe(self) -> None:
         now = self.db.clock()
@@ -120,13 +148,21 @@ class Relay:
             await tx.conn.execute(delete(tables.idempotency).where(tables.idempotency.c.created_at < before))
 
 
-_UNSENT = f"SELECT * FROM outbox WHERE sent_at IS NULL ORDER BY seq LIMIT {_BATCH}"  # noqa: S608
+_UNSENT = "SELECT * FROM outbox WHERE sent_at IS NULL"
+_OLDEST = f"ORDER BY seq LIMIT {_BATCH}"
 _MARK = "UPDATE outbox SET sent_at = $1 WHERE seq = ANY($2)"
 
 
-async def _unsent(conn: AsyncConnection) -> Sequence[Mapping[str, Any]]:
+async def _unsent(conn: AsyncConnection, published: Sequence[int], now: datetime) -> Sequence[Mapping[str, Any]]:
+    """The oldest unsent events; those that are `published` are marked on the way."""
     if conn.dialect.name == "postgresql":
-        return await postgres.fetch(conn, _UNSENT)
+        if not published:
+            return await postgres.fetch(conn, f"{_UNSENT} {_OLDEST}")
+        # The query sees the rows as they were before the mark.
+        both = f"WITH marked AS ({_MARK}) {_UNSENT} AND seq <> ALL($2) {_OLDEST}"
+        return await postgres.fetch(conn, both, now, published)
+    if published:
+        await _mark(conn, published, now)
     unsent = select(tables.outbox).where(tables.outbox.c.sent_at.is_(None))
     return (await conn.execute(unsent.order_by(tables.outbox.c.seq).limit(_BATCH))).mappings().all()  # type: ignore[return-value]
 
