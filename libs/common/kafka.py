@@ -21,6 +21,7 @@ from libs.common.crash import crash_point
 
 _log = structlog.get_logger()
 _COMMIT_EVERY = 0.5
+_GATHERED = 1_000_000
 _STUCK_AFTER = 60.0
 _SETTLED_AFTER = 60.0
 """A member that lived so long had joined well: what ended it begins a new row of attempts."""
@@ -110,7 +111,7 @@ class KafkaBus:
     ) -> None:
         pause = 0.2
         while True:
-            member = _Member(self._consumer(group, max_batch), handle, max_batch, gather)
+            member = _Member(self._consumer(group, max_batch, gather), handle, max_batch)
             self._members[group] = member
             began = time.monotonic()
             try:
@@ -125,7 +126,7 @@ class KafkaBus:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
 
-    def _consumer(self, group: str, max_batch: int) -> AIOKafkaConsumer:
+    def _consumer(self, group: str, max_batch: int, gather: float) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
             bootstrap_servers=self.servers,
             **self._security,
@@ -137,6 +138,9 @@ class KafkaBus:
             heartbeat_interval_ms=min(3_000, self._session_timeout_ms // 3),
             max_poll_interval_ms=300_000,
             max_poll_records=max_batch,
+            # The broker gathers: it answers when so much is there or so long has passed.
+            fetch_min_bytes=_GATHERED if gather else 1,
+            fetch_max_wait_ms=round(gather * 1000) or 500,
             metadata_max_age_ms=60_000,
             retry_backoff_ms=100,
         )
@@ -181,9 +185,8 @@ class _Stuck(Exception):
 class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
     """One membership of a group: poll, handle, commit."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, handle: Handle, max_batch: int, gather: float) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, handle: Handle, max_batch: int) -> None:
         self._consumer = consumer
-        self._gather = gather
         self._handle = handle
         self._max_batch = max_batch
         self._next: dict[TopicPartition, int] = {}
@@ -200,7 +203,6 @@ class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
             if got:
                 await self._handle_batch(got)
                 self._moved_at = time.monotonic()
-                await asyncio.sleep(self._gather)
             self._check_stuck()
             if self._uncommitted and time.monotonic() - self._committed_at >= _COMMIT_EVERY:
                 await self._commit()

@@ -99,10 +99,22 @@ async def insert_locked(conn: AsyncConnection, table: Table, rows: Rows, locks: 
         await insert_rows(conn, table, rows)
         return
     names = tuple(rows[0])
-    await postgres.fetch(conn, _locked_statement(table, names), space, locks, *_columns(table, names, rows))
+    columns = _columns(table, names, rows)
+    if len(rows) == len(locks) == 1:
+        values = (value for (value,) in columns)
+        await postgres.fetch(conn, _one_locked_statement(table, names), space, locks[0], *values)
+        return
+    await postgres.fetch(conn, _locked_statement(table, names), space, locks, *columns)
 
 
 _TAKE_LOCKS = "SELECT pg_advisory_xact_lock($1, lock) FROM unnest(CAST($2 AS INT[])) AS lock"
+
+
+@lru_cache(maxsize=16)
+def _one_locked_statement(table: Table, names: tuple[str, ...]) -> str:
+    places = ", ".join(f"CAST(${place} AS {_kind(table, name)})" for place, name in enumerate(names, 3))
+    taken = "pg_advisory_xact_lock($1, CAST($2 AS INT)) AS taken"
+    return f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {places} FROM {taken}"  # noqa: S608
 
 
 @lru_cache(maxsize=16)
@@ -151,13 +163,23 @@ async def _write(conn: AsyncConnection, table: Table, rows: Rows, tail: str) -> 
 
 
 async def _unnest(conn: AsyncConnection, table: Table, rows: Rows, tail: str) -> Sequence[Any]:
-    """Columns whose value is one and the same object in all rows travel once, the others as arrays."""
+    """Columns whose value is one and the same object in all rows travel once, the others as arrays.
+
+    A single row travels as it is: the server need not plan for arrays."""
     names = tuple(rows[0])
     columns = dict(zip(names, _columns(table, names, rows), strict=True))
+    if len(rows) == 1:
+        return await postgres.fetch(conn, _single_statement(table, names, tail), *(v for (v,) in columns.values()))
     varying = tuple(name for name in names if any(value is not columns[name][0] for value in columns[name]))
-    varying = varying or names[:1]  # one row: everything is constant
+    varying = varying or names[:1]
     values = [columns[name] if name in varying else columns[name][0] for name in names]
     return await postgres.fetch(conn, _unnest_statement(table, names, varying, tail), *values)
+
+
+@lru_cache(maxsize=512)
+def _single_statement(table: Table, names: tuple[str, ...], tail: str) -> str:
+    places = ", ".join(f"CAST(${place} AS {_kind(table, name)})" for place, name in enumerate(names, 1))
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places}) {tail}"  # noqa: S608
 
 
 @lru_cache(maxsize=512)
@@ -207,6 +229,39 @@ def _bound(table: Table, name: str, values: list[Any]) -> list[Any]:
             return [kind.process_bind_param(first, _POSTGRES)] * len(values)
         return [kind.process_bind_param(value, _POSTGRES) for value in values]
     return values
+
+
+async def rows_by(
+    conn: AsyncConnection,
+    table: Table,
+    key: str,
+    values: Sequence[str],
+    columns: Sequence[str] | None = None,
+    lock: bool = False,
+) -> dict[str, dict[str, Any]]:
+    """The rows that have these text keys, by key. With `lock` they stay locked to the end of the transaction, and are
+    locked in the order of their primary key."""
+    names = tuple(columns or table.c.keys())
+    if not values:
+        return {}
+    if conn.dialect.name == "postgresql":
+        found = await postgres.fetch(conn, _select_statement(table, names, key, lock), list(values))
+        rows = [dict(zip(names, row, strict=True)) for row in found]
+        for name in names:
+            kind = table.c[name].type
+            if isinstance(kind, TypeDecorator):
+                for row in rows:
+                    row[name] = kind.process_result_value(row[name], _POSTGRES)
+    else:
+        chosen = select(*(table.c[name] for name in names)).where(among(conn, table.c[key], values))
+        rows = [dict(row) for row in (await conn.execute(chosen)).mappings()]
+    return {row[key]: row for row in rows}
+
+
+@lru_cache(maxsize=64)
+def _select_statement(table: Table, names: tuple[str, ...], key: str, lock: bool) -> str:
+    tail = f"ORDER BY {', '.join(table.primary_key.columns.keys())} FOR UPDATE" if lock else ""
+    return f"SELECT {', '.join(names)} FROM {table.name} WHERE {key} = ANY($1) {tail}"  # noqa: S608
 
 
 def among(conn: AsyncConnection, column: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[bool]:

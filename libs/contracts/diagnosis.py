@@ -7,6 +7,7 @@ from pydantic import Field
 
 from libs.contracts.base import Event, Part
 from libs.contracts.catalog import AxLevel
+from libs.contracts.interagency import CompanyFacts
 
 
 class Dimension(Part):
@@ -27,7 +28,8 @@ class Reason(Part):
 
 class AssessmentCompletedV1(Event):
     """A company's AX level. `confidence` is 0–100; `wants` are weights 0–1 of training fields,
-    modes and hour bands that the company asked for or, if provisional, that the survey suggests."""
+    modes and hour bands that the company asked for or, if provisional, that the survey suggests. `facts` are those that
+    were assessed; without them, as in the first events of this kind, nothing can be recommended yet."""
 
     wire_type: ClassVar[str] = "diagnosis.assessment.completed.v1"
     topic: ClassVar[str] = "diagnosis.assessment"
@@ -44,6 +46,8 @@ class AssessmentCompletedV1(Event):
     mode_weights: dict[str, float] = Field(default_factory=dict)
     hour_weights: dict[str, float] = Field(default_factory=dict)
     assessed_at: datetime
+    business_number: str | None = None
+    facts: CompanyFacts | None = None
 
 
 class PrescriptionIssuedV1(Event):

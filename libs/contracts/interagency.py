@@ -9,6 +9,16 @@ SizeClass = Literal["priority", "large_under_1000", "large_1000_plus"]
 """우선지원대상기업, 대규모 1,000인 미만, 대규모 1,000인 이상 (고용보험법 시행령 별표1)."""
 
 
+class CompanyFacts(Part):
+    """The facts of a company that its recommendations and prices depend on, as they were at the time of the event."""
+
+    size_class: SizeClass | None
+    region_code: str
+    ksic_version: str | None
+    ksic_code: str | None
+    headcount: int | None
+
+
 class ExternalScore(Part):
     """A maturity score that a partner sent, e.g. AX혁신지수 level 3 of 5."""
 

@@ -6,21 +6,12 @@ from typing import ClassVar
 from libs.contracts.base import Event, Part
 from libs.contracts.catalog import AxLevel, Mode
 from libs.contracts.diagnosis import Reason
-from libs.contracts.interagency import SizeClass
-
-
-class CompanyFacts(Part):
-    """The facts of the company that prices depend on, as they were when the list was made."""
-
-    size_class: SizeClass | None
-    region_code: str
-    ksic_version: str | None
-    ksic_code: str | None
-    headcount: int | None
+from libs.contracts.interagency import CompanyFacts
 
 
 class CourseOffer(Part):
-    """One recommended course session with the facts that its price depends on."""
+    """One recommended course session with the facts that its price depends on. Events tell no `reasons`: the answer to
+    who asks for the list does."""
 
     rank: int
     course_id: str
@@ -38,7 +29,7 @@ class CourseOffer(Part):
     institution_region: str | None
     starts_on: date | None
     score: int
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Reason, ...] = ()
 
 
 class RecommendationUpdatedV1(Event):

@@ -5,7 +5,7 @@ from typing import Any
 
 from libs.common.db import Tx
 from libs.contracts.diagnosis import AssessmentCompletedV1
-from libs.contracts.interagency import CompanyProfile, CompanyProfileChangedV1, CompanyRegisteredV1
+from libs.contracts.interagency import CompanyFacts, CompanyProfile, CompanyProfileChangedV1, CompanyRegisteredV1
 from libs.reference.calendar import korean_day
 from services.diagnosis import store
 from services.diagnosis.domain import Estimate, Priors, estimate
@@ -18,8 +18,8 @@ _FACTS = ("headcount", "size_class", "ksic_version", "ksic_code", "region_code",
 async def assess(tx: Tx, seen: Iterable[ProfileEvent], priors: Priors) -> None:
     """Estimates the level of each company from its newest profile (수준 추정).
 
-    A profile not newer than the last one looked at has no effect. An estimate equal to the company's last is not
-    announced again and keeps its version.
+    A profile not newer than the last one looked at has no effect. An estimate from the same facts that is equal to the
+    company's last is not announced again and keeps its version.
     """
     newest: dict[str, ProfileEvent] = {}
     for event in seen:
@@ -33,7 +33,8 @@ async def assess(tx: Tx, seen: Iterable[ProfileEvent], priors: Priors) -> None:
         if last is not None and last["profile_version"] >= event.version:
             continue
         found = estimate(event.profile, priors, today)
-        result = _document(found)
+        facts = _company(event.profile)
+        result = _document(found) | {"facts": facts.model_dump()}
         head = {"company_id": company_id, "profile_version": event.version}
         head |= {"level": found.level, "confidence": found.confidence, "result": result}
         if last is not None and last["result"] == result:
@@ -43,7 +44,7 @@ async def assess(tx: Tx, seen: Iterable[ProfileEvent], priors: Priors) -> None:
         row = head | {"version": version, "assessed_at": tx.now}
         current.append(row)
         past.append(row | {"facts": _facts(event.profile), "priors_version": priors.version})
-        tx.emit(_event(found, company_id, version, tx))
+        tx.emit(_event(found, company_id, version, tx, event.profile.business_number, facts))
     await store.write(tx.conn, current, past)
 
 
@@ -64,7 +65,14 @@ def _facts(profile: CompanyProfile) -> dict[str, Any]:
     return profile.model_dump(mode="json", include=set(_FACTS))
 
 
-def _event(found: Estimate, company_id: str, version: int, tx: Tx) -> AssessmentCompletedV1:
+def _company(profile: CompanyProfile) -> CompanyFacts:
+    """What else lists and prices depend on: it travels with the level that rests on it."""
+    return CompanyFacts.model_validate(profile, from_attributes=True)
+
+
+def _event(
+    found: Estimate, company_id: str, version: int, tx: Tx, business_number: str, facts: CompanyFacts
+) -> AssessmentCompletedV1:
     return AssessmentCompletedV1(
         company_id=company_id,
         version=version,
@@ -77,4 +85,6 @@ def _event(found: Estimate, company_id: str, version: int, tx: Tx) -> Assessment
         mode_weights=found.mode_weights,
         hour_weights=found.hour_weights,
         assessed_at=tx.now,
+        business_number=business_number,
+        facts=facts,
     )

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Index, Integer, MetaData, RowMapping, Table, Text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.columns import Json, UtcTime
-from libs.common.rows import insert_rows, upsert_rows
+from libs.common.rows import insert_rows, rows_by, upsert_rows
 from libs.common.tables import kit_tables
 
 metadata = MetaData()
@@ -44,9 +44,8 @@ history = Table(
 kit_tables(metadata)
 
 
-async def known(conn: AsyncConnection, company_ids: Iterable[str]) -> dict[str, RowMapping]:
-    rows = await conn.execute(select(assessments).where(assessments.c.company_id.in_(list(company_ids))))
-    return {row["company_id"]: row for row in rows.mappings()}
+async def known(conn: AsyncConnection, company_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    return await rows_by(conn, assessments, "company_id", list(company_ids))
 
 
 async def write(conn: AsyncConnection, current: Sequence[Mapping[str, Any]], past: Sequence[Mapping[str, Any]]) -> None:

@@ -160,7 +160,7 @@ async def _companies_of(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> tuple[dict
     registered one of them at the same time.
     """
     numbers = sorted({row["business_number"] for row in rows})
-    known = await store.lock_companies(tx.conn, store.companies.c.business_number, numbers)
+    known = await store.lock_companies(tx.conn, "business_number", numbers)
     new, changed = [], []
     for number in numbers:
         company = known.get(number)
@@ -282,7 +282,7 @@ def _draft(row: Mapping[str, Any]) -> Draft:
 
 async def _apply(tx: Tx, changes: Mapping[str, dict[str, Any]], *marks: str, touches: bool) -> None:
     """Writes what another service said of companies, where it is newer by `marks`, and moves their referrals."""
-    known = await store.lock_companies(tx.conn, store.companies.c.company_id, list(changes))
+    known = await store.lock_companies(tx.conn, "company_id", list(changes))
     rows, current = [], {}
     for identity, company in known.items():
         change = changes[identity]

@@ -24,7 +24,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.columns import Json, UtcTime
-from libs.common.rows import among, insert_new, update_rows
+from libs.common.rows import among, insert_new, rows_by, update_rows
 from libs.common.tables import kit_tables
 
 metadata = MetaData()
@@ -184,10 +184,9 @@ async def existing(conn: AsyncConnection, agency: str, numbers: Sequence[str]) -
     return {(row[0], row[1]): row[2] for row in rows}
 
 
-async def lock_companies(conn: AsyncConnection, column: Any, keys: Collection[str]) -> dict[str, Record]:
+async def lock_companies(conn: AsyncConnection, column: str, keys: Sequence[str]) -> dict[str, Record]:
     """Companies by `column`, locked in one order so that two transactions cannot wait for each other."""
-    chosen = select(companies).where(column.in_(keys)).order_by(companies.c.company_id).with_for_update()
-    return {row[column.key]: row for row in _records(await conn.execute(chosen))}
+    return await rows_by(conn, companies, column, keys, lock=True)
 
 
 async def lock_referrals(conn: AsyncConnection, company_ids: Collection[str]) -> list[Record]:

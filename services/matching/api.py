@@ -14,7 +14,8 @@ from libs.common.security import Caller, Verifier, requires
 from libs.common.web import ReadConn
 from libs.contracts.catalog import AxLevel, Mode
 from libs.contracts.diagnosis import AssessmentCompletedV1, Reason
-from libs.contracts.matching import CompanyFacts, CourseOffer
+from libs.contracts.interagency import CompanyFacts
+from libs.contracts.matching import CourseOffer
 from libs.reference import CodeError, ksic, regions
 from libs.reference.calendar import korean_day
 from services.matching import service

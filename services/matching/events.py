@@ -7,12 +7,10 @@ from libs.common.db import Tx
 from libs.common.envelope import Received
 from libs.contracts.catalog import CoursePublishedV1, CourseWithdrawnV1
 from libs.contracts.diagnosis import AssessmentCompletedV1
-from libs.contracts.interagency import CompanyProfileChangedV1, CompanyRegisteredV1
 from libs.contracts.subsidy import QuoteIssuedV1
 from services.matching import service
 
 Courses = Sequence[Received[CoursePublishedV1]] | Sequence[Received[CourseWithdrawnV1]]
-Profiles = Sequence[Received[CompanyRegisteredV1]] | Sequence[Received[CompanyProfileChangedV1]]
 
 
 def handlers(replica: service.Replica) -> Handlers:
@@ -20,9 +18,6 @@ def handlers(replica: service.Replica) -> Handlers:
 
     async def on_courses(tx: Tx, events: Courses) -> None:
         await service.learn_courses(tx, replica, [received.data for received in events])
-
-    async def on_profiles(tx: Tx, events: Profiles) -> None:
-        await service.learn_profiles(tx, replica, [received.data for received in events])
 
     async def on_assessment_completed(tx: Tx, events: Sequence[Received[AssessmentCompletedV1]]) -> None:
         await service.learn_assessments(tx, replica, [received.data for received in events])
@@ -33,8 +28,6 @@ def handlers(replica: service.Replica) -> Handlers:
     return {
         CoursePublishedV1: on_courses,
         CourseWithdrawnV1: on_courses,
-        CompanyRegisteredV1: on_profiles,
-        CompanyProfileChangedV1: on_profiles,
         AssessmentCompletedV1: on_assessment_completed,
         QuoteIssuedV1: on_quote_issued,
     }

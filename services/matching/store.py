@@ -55,15 +55,13 @@ companies = Table(
     metadata,
     Column("company_id", Text, primary_key=True),
     Column("business_number", Text, index=True),
-    Column("profile_version", BigInteger, nullable=False),
-    Column("profile", Text),
     Column("assessment_version", BigInteger, nullable=False),
     Column("assessment", Text),
     Column("quoted_version", BigInteger, nullable=False),
     Column("change_no", BigInteger, nullable=False, index=True),
 )
-"""Profile and assessment come in either order; a half that is not there yet has version 0. `quoted_version` is the
-highest list version that a quote has named."""
+"""`assessment` is the contract's JSON with the facts that were assessed; version 0 where only a quote has named the
+company. `quoted_version` is the highest list version that a quote has named."""
 
 recommendations = Table(
     "recommendations",
@@ -81,7 +79,7 @@ recommendations = Table(
     Column("quote", Json),
     Column("change_no", BigInteger, nullable=False, index=True),
 )
-"""One list per company with both halves. `version` 0 is an empty list that nobody was told of. `due_on` is the day
+"""One list per assessed company. `version` 0 is an empty list that nobody was told of. `due_on` is the day
 from which the list must be made anew; `quote_version` the list version that `quote` prices: these two are written by
 quotes alone, all else by renewals alone, so neither waits for the other."""
 LIST = tuple(name for name in recommendations.c.keys() if name not in ("quote_version", "quote"))  # noqa: SIM118
@@ -94,8 +92,6 @@ def new_company(company_id: str) -> dict[str, Any]:
     return {
         "company_id": company_id,
         "business_number": None,
-        "profile_version": 0,
-        "profile": None,
         "assessment_version": 0,
         "assessment": None,
         "quoted_version": 0,
@@ -107,10 +103,13 @@ def _rows(result: CursorResult[Any]) -> Sequence[Row]:
     return cast("Sequence[Row]", result.mappings().all())
 
 
+_NEXT_CHANGE = update(changes).values(last=changes.c.last + 1).returning(changes.c.last)
+
+
 async def next_change(conn: AsyncConnection) -> int:
     """The number of this transaction's changes. Writers take turns on its row until they commit, in all processes:
     a list is made from all that was committed before it, and a reader that follows the numbers misses nothing."""
-    number = await conn.scalar(update(changes).values(last=changes.c.last + 1).returning(changes.c.last))
+    number = await conn.scalar(_NEXT_CHANGE)
     assert isinstance(number, int), "the migration makes this row"
     return number
 
@@ -138,18 +137,6 @@ async def rows_since(conn: AsyncConnection, table: Table, columns: Sequence[str]
     return _rows(await conn.execute(chosen))
 
 
-async def rows_of(
-    conn: AsyncConnection, table: Table, key: str, values: Sequence[str], columns: Sequence[str] | None = None
-) -> dict[str, Row]:
-    """Rows by key; those that are not there are left out."""
-    found: dict[str, Row] = {}
-    chosen = select(table) if columns is None else select(*(table.c[name] for name in columns))
-    for start in range(0, len(values), 1000):
-        rows = await conn.execute(chosen.where(table.c[key].in_(values[start : start + 1000])))
-        found.update((row[key], row) for row in _rows(rows))
-    return found
-
-
 async def write_courses(conn: AsyncConnection, rows: Sequence[Row]) -> None:
     await upsert_rows(conn, courses, rows, key="course_id")
 
@@ -162,13 +149,17 @@ async def write_recommendations(conn: AsyncConnection, rows: Sequence[Row]) -> N
     await upsert_rows(conn, recommendations, rows, key="company_id")
 
 
+_JOIN_QUOTE = (
+    update(recommendations)
+    .where(recommendations.c.company_id == bindparam("this"), recommendations.c.version == bindparam("its_version"))
+    .values(quote_version=bindparam("its_version"), quote=bindparam("its_quote"))
+)
+
+
 async def join_quotes(conn: AsyncConnection, rows: Sequence[Row]) -> None:
     """Each quote to its list, unless the list has moved on to another version by now."""
     if rows:
-        table = recommendations
-        this = (table.c.company_id == bindparam("this")) & (table.c.version == bindparam("its_version"))
-        new: dict[str, Any] = {"quote_version": bindparam("its_version"), "quote": bindparam("its_quote")}
-        await conn.execute(update(table).where(this).values(new), rows)
+        await conn.execute(_JOIN_QUOTE, rows)
 
 
 async def set_version(conn: AsyncConnection, company_id: str, version: int, now: datetime) -> None:

@@ -193,3 +193,14 @@ async def test_two_writers_cannot_both_build_on_one_assessment(kit: Kit) -> None
     with pytest.raises(Exception, match="UNIQUE"):
         async with kit.db.transaction() as tx:
             await store.write(tx.conn, [], [dict(row)])
+
+
+async def test_an_assessment_carries_the_facts_it_rests_on_and_is_told_again_when_they_change(kit: Kit) -> None:
+    await handle(kit, registered(ksic_code="29299"))
+    await handle(kit, changed(version=2, ksic_code="29271"))
+    first, second = await announced(kit)
+    assert (first.level, first.reasons) == (second.level, second.reasons)
+    assert [(e.version, e.business_number, e.facts and e.facts.ksic_code) for e in (first, second)] == [
+        (1, "1168200276", "29299"),
+        (2, "1168200276", "29271"),
+    ]

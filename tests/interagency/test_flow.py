@@ -10,7 +10,8 @@ import pytest
 from libs.common.db import Tx
 from libs.common.kit import Kit
 from libs.contracts.diagnosis import AssessmentCompletedV1
-from libs.contracts.matching import CompanyFacts, CourseOffer, RecommendationUpdatedV1
+from libs.contracts.interagency import CompanyFacts
+from libs.contracts.matching import CourseOffer, RecommendationUpdatedV1
 from libs.contracts.subsidy import Price, QuoteIssuedV1
 from services.interagency import service
 from services.interagency.app import create_app

@@ -23,7 +23,7 @@ from libs.common.columns import Json, UtcTime
 from libs.common.consumer import runs
 from libs.common.db import Database
 from libs.common.envelope import Received
-from libs.common.rows import insert_new, insert_rows, upsert_rows
+from libs.common.rows import insert_new, insert_rows, rows_by, upsert_rows
 from libs.common.settings import Settings
 from libs.common.telemetry import Cause
 from libs.contracts.catalog import Course, CoursePublishedV1, CourseWithdrawnV1
@@ -93,6 +93,17 @@ async def test_an_older_version_does_not_replace_a_newer_one(db: Database) -> No
     found = await stored(db)
     assert (found["a"]["version"], found["a"]["yes"]) == (2, True)
     assert (found["b"]["version"], found["b"]["yes"]) == (3, False)
+
+
+async def test_rows_are_found_by_their_keys(db: Database) -> None:
+    rows = {name: thing(name) for name in ("a", "b", "c")}
+    async with db.transaction() as tx:
+        await insert_rows(tx.conn, things, list(rows.values()))
+        assert await rows_by(tx.conn, things, "id", ["c", "a", "none"], lock=True) == {"a": rows["a"], "c": rows["c"]}
+        assert await rows_by(tx.conn, things, "id", ["b"], ("id", "body")) == {
+            "b": {"id": "b", "body": rows["b"]["body"]}
+        }
+        assert await rows_by(tx.conn, things, "id", []) == {}
 
 
 async def test_a_failed_block_leaves_nothing_behind(db: Database) -> None:

@@ -13,19 +13,16 @@ from libs.common.kit import Kit
 from libs.contracts import Event
 from libs.contracts.catalog import Course, CoursePublishedV1, CourseWithdrawnV1
 from libs.contracts.diagnosis import AssessmentCompletedV1
-from libs.contracts.interagency import CompanyProfile, CompanyProfileChangedV1, CompanyRegisteredV1
 from libs.contracts.matching import CourseOffer, RecommendationUpdatedV1
 from libs.contracts.subsidy import Price, QuoteIssuedV1
 from services.matching import service, store
 from services.matching.service import Replica
 from services.matching.service.answers import document
-from tests.matching.makers import AT, DAY, RULES, assessment, profile
+from tests.matching.makers import AT, DAY, RULES, assessment
 
 _USE_CASES: dict[type[Event], Any] = {
     CoursePublishedV1: service.learn_courses,
     CourseWithdrawnV1: service.learn_courses,
-    CompanyRegisteredV1: service.learn_profiles,
-    CompanyProfileChangedV1: service.learn_profiles,
     AssessmentCompletedV1: service.learn_assessments,
     QuoteIssuedV1: service.learn_quotes,
 }
@@ -37,14 +34,6 @@ def published(course: Course, version: int = 1) -> CoursePublishedV1:
 
 def withdrawn(course_id: str, version: int = 2) -> CourseWithdrawnV1:
     return CourseWithdrawnV1(course_id=course_id, version=version, reason="closed", withdrawn_at=AT)
-
-
-def registered(company_id: str = "k1", **changes: Any) -> CompanyRegisteredV1:
-    return CompanyRegisteredV1(company_id=company_id, version=1, profile=profile(**changes), registered_at=AT)
-
-
-def changed(company_id: str, version: int, new: CompanyProfile) -> CompanyProfileChangedV1:
-    return CompanyProfileChangedV1(company_id=company_id, version=version, profile=new, changed_at=AT)
 
 
 def quote(update: RecommendationUpdatedV1, self_pay: int = 10_000, at: datetime = AT) -> QuoteIssuedV1:
@@ -97,7 +86,7 @@ class Worker:
                 raise ZeroDivisionError
 
     async def company(self, company_id: str = "k1", **assessed: Any) -> None:
-        await self.handle(registered(company_id), assessment(company_id, **assessed))
+        await self.handle(assessment(company_id, **assessed))
 
     async def courses(self, *courses: Course) -> None:
         async with self.kit.db.transaction() as tx:

@@ -6,8 +6,7 @@ from typing import Any
 
 from libs.contracts.catalog import Course, Session
 from libs.contracts.diagnosis import AssessmentCompletedV1
-from libs.contracts.interagency import CompanyProfile
-from libs.contracts.matching import CompanyFacts
+from libs.contracts.interagency import CompanyFacts
 from services.matching.domain.rules import Rules
 from services.matching.domain.scoring import Seeker, points, seeker, tie
 from services.matching.weights import rules
@@ -52,10 +51,6 @@ def facts(**changes: Any) -> CompanyFacts:
     return CompanyFacts(**(values | changes))
 
 
-def profile(business_number: str = "1168200276", **changes: Any) -> CompanyProfile:
-    return CompanyProfile(business_number=business_number, name="가나다", **(facts().model_dump() | changes))
-
-
 def assessment(company_id: str = "k1", version: int = 1, **changes: Any) -> AssessmentCompletedV1:
     values: dict[str, Any] = {
         "company_id": company_id,
@@ -64,6 +59,8 @@ def assessment(company_id: str = "k1", version: int = 1, **changes: Any) -> Asse
         "confidence": 60,
         "provisional": True,
         "assessed_at": AT,
+        "business_number": "1168200276",
+        "facts": facts(),
     }
     return AssessmentCompletedV1(**(values | changes))
 
@@ -73,7 +70,7 @@ def company(changes: Mapping[str, Any] | None = None, **assessed: Any) -> Seeker
 
 
 def _run(one: Course) -> tuple[object, ...]:
-    return one.title.casefold(), one.mode, one.hours
+    return one.title.casefold(), one.programme, one.mode, one.hours
 
 
 def slow_list(who: Seeker, courses: Iterable[Course], day: date = DAY) -> list[str]:

@@ -16,8 +16,8 @@ from services.matching.api import RecommendationOut
 from services.matching.app import create_app
 from services.matching.service import Answers
 from tests.conftest import ClientFor, Clock, MakeKit, drain
-from tests.matching.flow import Worker, changed, published, quote, registered, updates
-from tests.matching.makers import DAY, assessment, course, profile, session
+from tests.matching.flow import Worker, published, quote, updates
+from tests.matching.makers import DAY, assessment, course, session
 
 SCOPE = "recommendations:read"
 PATH = "/v1/recommendations"
@@ -84,9 +84,7 @@ async def test_an_unchanged_answer_is_not_sent_again(worker: Worker, step: httpx
 
 async def test_a_kept_answer_goes_with_every_change_of_its_company(worker: Worker, step: httpx.AsyncClient) -> None:
     await worker.courses(course("c1"))
-    await worker.handle(registered("k1"))
-    assert (await step.get(f"{PATH}/k1")).status_code == 404
-    await worker.handle(assessment("k1"))
+    await worker.handle(assessment("k1", 0, facts=None), assessment("k1"))
 
     async def seen() -> tuple[Any, ...]:
         by_id, by_number = [(await step.get(f"{PATH}/{name}")).json() for name in ("k1", "1168200276")]
@@ -98,7 +96,7 @@ async def test_a_kept_answer_goes_with_every_change_of_its_company(worker: Worke
     assert await seen() == (1, "priced", "beginner")
     await worker.handle(assessment("k1", 2, level="intermediate"))
     assert await seen() == (2, "pricing", "intermediate")
-    await worker.handle(changed("k1", 2, profile("1208147521")))
+    await worker.handle(assessment("k1", 3, level="intermediate", business_number="1208147521"))
     assert (await step.get(f"{PATH}/1168200276")).status_code == 404
     assert (await step.get(f"{PATH}/120-81-47521")).json()["business_number"] == "1208147521"
 
@@ -149,7 +147,7 @@ async def test_what_changes_while_it_is_read_is_not_kept(kit: Kit, worker: Worke
 async def test_a_company_that_cannot_be_shown_is_explained(
     worker: Worker, step: httpx.AsyncClient, name: str, status: int, code: str
 ) -> None:
-    await worker.handle(assessment("pending"))
+    await worker.handle(assessment("pending", facts=None, business_number=None))
     answer = await step.get(f"{PATH}/{name}")
     document = answer.json()
     assert (answer.status_code, document["type"]) == (status, f"urn:ieum:problem:{code}")
@@ -254,7 +252,7 @@ async def test_events_on_the_bus_become_an_answer(
     source = await make_kit("source", migrated=False)
     await migrate.upgrade(source.db, "matching")
     async with source.db.transaction() as tx:
-        for event in (published(course("c1")), registered("k1"), assessment("k1")):
+        for event in (published(course("c1")), assessment("k1")):
             tx.emit(event)
     await drain(source, kit)
     assert (await step.get(f"{PATH}/k1")).json()["courses"][0]["course_id"] == "c1"

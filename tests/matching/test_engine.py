@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.catalog import FIELDS, Course
+from services.matching.domain.offers import offers
 from services.matching.domain.rules import BANDS, LEVELS, MODES
 from services.matching.domain.scoring import Seeker
 from services.matching.engine import Engine
@@ -188,3 +189,23 @@ def test_arrays_grow_without_losing_anyone(count: int) -> None:
         engine.set_list(f"k{n:02d}", [], engine.find(who).floor)
     engine.put(course(level="intermediate"))
     assert engine.affected(["c1"]) == sorted(seen)
+
+
+@given(
+    st.lists(courses_of(st.integers(0, 40).map(str)), max_size=25, unique_by=lambda one: one.course_id),
+    st.sampled_from(LEVELS),
+    st.booleans(),
+    st.sampled_from(["priority", "large_under_1000", None]),
+    st.none() | st.integers(0, 900),
+)
+def test_companies_of_one_kind_are_recommended_the_same(
+    courses: list[Course], level: str, provisional: bool, size_class: str | None, headcount: int | None
+) -> None:
+    engine = Engine(RULES, DAY)
+    for one in courses:
+        engine.put(one)
+    first = company(level=level, provisional=provisional)
+    second = company({"size_class": size_class, "headcount": headcount}, level=level, provisional=provisional)
+    assert first.kind == second.kind
+    lists = [offers(RULES, who, engine.find(who).courses, DAY) for who in (first, second)]
+    assert lists[0] == lists[1]

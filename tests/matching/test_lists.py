@@ -8,8 +8,8 @@ from libs.contracts import Event
 from libs.contracts.subsidy import QuoteIssuedV1
 from services.matching import store
 from tests.conftest import Clock, MakeKit
-from tests.matching.flow import Worker, answer, changed, listed, published, quote, registered, updates, withdrawn
-from tests.matching.makers import AT, DAY, assessment, course, profile, session
+from tests.matching.flow import Worker, answer, listed, published, quote, updates, withdrawn
+from tests.matching.makers import AT, DAY, assessment, course, facts, session
 
 
 @pytest.fixture
@@ -17,21 +17,15 @@ async def worker(make_kit: MakeKit) -> Worker:
     return Worker(await make_kit("matching"))
 
 
-async def test_a_company_is_given_its_list_once_profile_and_level_are_known(worker: Worker) -> None:
+async def test_a_company_is_given_its_list_once_its_level_and_facts_are_known(worker: Worker) -> None:
     await worker.courses(course("c1"), course("c2", level="intermediate"))
-    await worker.handle(registered())
+    await worker.handle(assessment(facts=None))
     assert await updates(worker.kit) == []
-    await worker.handle(assessment())
+    await worker.handle(assessment(version=2))
     (update,) = await updates(worker.kit)
     assert (update.version, update.level) == (1, "beginner")
     assert [offer.course_id for offer in update.offers] == ["c1", "c2"]
     assert update.company.headcount == 40
-
-
-async def test_the_level_may_come_before_the_profile(worker: Worker) -> None:
-    await worker.courses(course("c1"))
-    await worker.handle(assessment(), registered())
-    assert await listed(worker.kit) == ["c1"]
 
 
 async def test_the_event_carries_what_a_price_depends_on(worker: Worker) -> None:
@@ -45,7 +39,8 @@ async def test_the_event_carries_what_a_price_depends_on(worker: Worker) -> None
     facts = (offer.fee, offer.hours, offer.unit_price, offer.institution_region, offer.programme, offer.session_no)
     assert facts == (432_000, 16, 9_000, "26140", "P10", 3)
     assert 0 <= offer.score <= 100
-    assert 2 <= len(offer.reasons) <= 4
+    assert offer.reasons == (), "events tell no words"
+    assert 2 <= len((await answer(worker.kit))["courses"][0]["reasons"]) <= 4
 
 
 async def test_a_new_course_updates_only_the_lists_that_it_enters(worker: Worker) -> None:
@@ -107,8 +102,8 @@ async def test_a_new_title_is_shown_without_a_new_list(worker: Worker) -> None:
         published(course("c1", sessions=(session(1, DAY + timedelta(days=8), 90_000),)), version=2),
         published(course("c1", unit_price=6_000), version=2),
         published(course("c1", sessions=(session(2, DAY + timedelta(days=8)),)), version=2),
-        changed("k1", 2, profile(headcount=41)),
-        changed("k1", 2, profile(region_code="26140")),
+        assessment(version=2, facts=facts(headcount=41)),
+        assessment(version=2, facts=facts(region_code="26140")),
         assessment(version=2, level="intermediate"),
     ],
 )
@@ -121,15 +116,15 @@ async def test_another_price_fact_or_session_is_another_list(worker: Worker, aga
 
 
 async def test_news_that_is_older_than_what_is_known_is_ignored(worker: Worker) -> None:
-    await worker.handle(published(course("c1", title="newest"), version=3), registered(), assessment(version=3))
-    await worker.handle(changed("k1", 3, profile(headcount=50)))
+    await worker.handle(
+        published(course("c1", title="newest"), version=3), assessment(version=3, facts=facts(headcount=50))
+    )
     told = len(await updates(worker.kit))
     await worker.handle(
         published(course("c1", title="old", unit_price=1), version=2),
         withdrawn("c1", version=3),
-        assessment(version=2, level="advanced"),
-        changed("k1", 2, profile(headcount=1)),
-        registered(),
+        assessment(version=2, level="advanced", facts=facts(headcount=1)),
+        assessment(version=3, level="advanced"),
     )
     assert len(await updates(worker.kit)) == told
     shown = await answer(worker.kit)

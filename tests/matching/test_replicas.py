@@ -11,14 +11,13 @@ from libs.common.kit import Kit
 from libs.contracts import Event
 from libs.contracts.catalog import Course
 from libs.contracts.diagnosis import AssessmentCompletedV1
-from libs.contracts.matching import CompanyFacts
 from services.matching import service, store
 from services.matching.app import fill, renew_some
 from services.matching.domain.scoring import seeker
 from services.matching.service import Replica, renew
 from tests.conftest import Clock, MakeKit
-from tests.matching.flow import Worker, answer, changed, listed, published, quote, registered, updates, withdrawn
-from tests.matching.makers import DAY, RULES, assessment, company, course, profile, session, slow_list
+from tests.matching.flow import Worker, answer, listed, published, quote, updates, withdrawn
+from tests.matching.makers import DAY, RULES, assessment, company, course, facts, session, slow_list
 
 
 async def lists_in_memory(worker: Worker) -> list[str]:
@@ -103,12 +102,11 @@ async def test_a_rolled_back_batch_leaves_no_trace(make_kit: MakeKit) -> None:
         published(course("ghost"), version=1),
         withdrawn("c1"),
         published(course("c2", level="advanced"), version=2),
-        registered("ghost company"),
         assessment("ghost company"),
-        changed("k1", 2, profile(region_code="26140")),
+        assessment("k1", 2, facts=facts(region_code="26140")),
     )
     assert len(await updates(kit)) == told
-    await worker.handle(registered("k2"), assessment("k2"))
+    await worker.handle(assessment("k2"))
     assert set(await listed(kit, "k1")) == set(await listed(kit, "k2")) == {"c1", "c2"}
     assert worker.replica.engine.course("ghost") is None
     assert worker.replica.engine.companies.get("ghost company") is None
@@ -119,7 +117,7 @@ async def test_a_rolled_back_batch_leaves_no_trace(make_kit: MakeKit) -> None:
 async def test_the_same_batch_succeeds_event_by_event_after_a_rollback(make_kit: MakeKit) -> None:
     kit = await make_kit("matching")
     worker, other = Worker(kit), Worker(kit)
-    events = [published(course("c1")), registered("k1"), assessment("k1"), published(course("c2")), withdrawn("c1")]
+    events = [published(course("c1")), assessment("k1"), published(course("c2")), withdrawn("c1")]
     await worker.roll_back(*events)
     await other.courses(course("c3"))
     await worker.handle(*events)
@@ -130,9 +128,9 @@ async def test_handlers_of_one_batch_build_on_one_another(make_kit: MakeKit) -> 
     kit = await make_kit("matching")
     worker = Worker(kit)
     async with kit.db.transaction() as tx:
-        await worker.take(tx, published(course("c1")), registered("k1"), assessment("k1"), published(course("c2")))
+        await worker.take(tx, published(course("c1")), assessment("k1"), published(course("c2")))
     assert set(await listed(kit, "k1")) == {"c1", "c2"}
-    assert worker.replica.seen == 4
+    assert worker.replica.seen == 3
 
 
 async def test_a_restarted_process_knows_what_the_last_one_knew(make_kit: MakeKit) -> None:
@@ -156,7 +154,6 @@ async def test_many_affected_lists_are_renewed_in_the_background(make_kit: MakeK
     worker = Worker(kit)
     count = renew.INLINE + 20
     async with kit.db.transaction() as tx:
-        await service.learn_profiles(tx, worker.replica, [registered(f"k{n:04d}") for n in range(count)])
         await service.learn_assessments(tx, worker.replica, [assessment(f"k{n:04d}") for n in range(count)])
     await worker.courses(course("c1"))
     assert len(await updates(kit)) == renew.INLINE
@@ -241,10 +238,9 @@ async def slow_lists_of(kit: Kit) -> dict[str, list[str]]:
     catalogue = [Course.model_validate_json(text) for text in courses]
     lists = {}
     for row in companies:
-        if row["profile"] and row["assessment"]:
-            known = CompanyFacts.model_validate_json(row["profile"])
-            assessed = AssessmentCompletedV1.model_validate_json(row["assessment"])
-            lists[row["company_id"]] = slow_list(seeker(RULES, known, assessed), catalogue)
+        assessed = AssessmentCompletedV1.model_validate_json(row["assessment"])
+        assert assessed.facts is not None
+        lists[row["company_id"]] = slow_list(seeker(RULES, assessed.facts, assessed), catalogue)
     return lists
 
 
@@ -255,16 +251,15 @@ def random_history(pick: random.Random, length: int) -> list[Event]:
     for _ in range(length):
         kind = pick.random()
         key = f"c{pick.randrange(40)}" if kind < 0.7 else f"k{pick.randrange(6)}"
-        topic = key if kind < 0.85 else f"{key}/level"
-        version = versions[topic] = versions.get(topic, 0) + 1
+        version = versions[key] = versions.get(key, 0) + 1
         if kind < 0.6:
             history.append(published(_random_course(pick, key), version))
         elif kind < 0.7:
             history.append(withdrawn(key, version))
-        elif kind < 0.85:
-            history.append(changed(key, version, profile(region_code=pick.choice(["11680", "26140", "41281"]))))
         else:
-            history.append(assessment(key, version, level=pick.choice(["beginner", "intermediate", "advanced"])))
+            level = pick.choice(["beginner", "intermediate", "advanced"])
+            where = facts(region_code=pick.choice(["11680", "26140", "41281"]))
+            history.append(assessment(key, version, level=level, facts=where))
     return history
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from libs.common import tables
 from libs.common.kit import Kit
-from libs.contracts.matching import CompanyFacts, CourseOffer, RecommendationUpdatedV1
+from libs.contracts.interagency import CompanyFacts
+from libs.contracts.matching import CourseOffer, RecommendationUpdatedV1
 from libs.contracts.subsidy import QuoteIssuedV1
 from services.subsidy import service
 from services.subsidy.loading import FOLDER, read

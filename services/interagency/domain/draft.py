@@ -41,6 +41,7 @@ _DAY = re.compile(
 )
 # 13 digits are a person's number (주민등록번호) or a corporation's; neither has a place here, not even in a refusal.
 _IDENTITY = re.compile(r"(?<!\d)\d{6}\W{0,3}\d{7}(?!\d)")
+_IDENTITY_LENGTH = 13
 _SHEET_ERROR = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!)")
 
 
@@ -253,9 +254,9 @@ def _name(text: str, faults: list[Fault]) -> str:
     name = text.strip()
     if not name.isascii():
         name = unicodedata.normalize("NFC", name)
-    if not name or _SHEET_ERROR.fullmatch(name):
+    if not name or (name[0] == "#" and _SHEET_ERROR.fullmatch(name)):
         faults.append(Fault("company_name", "missing", "기업명이 비어 있습니다.", "The company name is missing."))
-    elif _IDENTITY.search(name):
+    elif len(name) >= _IDENTITY_LENGTH and _IDENTITY.search(name):
         ko, en = "주민등록번호나 법인등록번호는 보내지 마십시오.", "Send no resident or corporate registration number."
         faults.append(Fault("company_name", "identity-number", ko, en))
     elif len(name) > LONGEST_NAME or _CONTROL.search(name):

@@ -46,6 +46,11 @@ def _offer(rules: Rules, company: Seeker, course: Course, rank: int, day: date) 
     )
 
 
+def without_reasons(listed: Sequence[CourseOffer]) -> tuple[CourseOffer, ...]:
+    """As events tell of them: words are most of an offer, and only those who ask for the list show them."""
+    return tuple(offer.model_copy(update={"reasons": ()}) for offer in listed)
+
+
 def basis(level: str, company: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
     """What makes two lists the same to everybody downstream, from their JSON. Two empty lists are the same."""
     if not listed:

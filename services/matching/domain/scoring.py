@@ -13,7 +13,7 @@ from math import isfinite
 
 from libs.contracts.catalog import FIELDS, Course, Session
 from libs.contracts.diagnosis import AssessmentCompletedV1
-from libs.contracts.matching import CompanyFacts
+from libs.contracts.interagency import CompanyFacts
 from libs.reference import CodeError, ksic
 from libs.reference.regions.table import SIGUNGUS
 from services.matching.domain.rules import BANDS, FULL, LEVELS, MODES, Rules
@@ -40,6 +40,11 @@ class Seeker:
     provisional: bool
     facts: CompanyFacts
     wants: tuple[int, ...]
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """All that its list depends on: companies of one kind are recommended the same."""
+        return self.level, self.provisional, self.facts.region_code, self.facts.ksic_code, self.wants
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class Engine:
         self._providers: dict[str, int] = {}
         self._twins: dict[tuple[object, ...], int] = {}
         self._slots: dict[str, int] = {}
+        self.changes = 0
         self._courses: list[Course | None] = []
         self._where: list[tuple[Cell, int] | None] = []
         self._cells: dict[tuple[int, int, int], Cell] = {}
@@ -68,12 +69,14 @@ class Engine:
         if day <= self.day:
             return
         self.day = day
+        self.changes += 1
         for course in self._courses:
             if course is not None:
                 self.put(course)
 
     def put(self, course: Course) -> None:
         """Adds a course or replaces what was known of it."""
+        self.changes += 1
         self.drop(course.course_id)
         if not offered(course, self.day):
             return
@@ -86,7 +89,8 @@ class Engine:
         # Courses whose provider is not named are not one provider's.
         name = course.provider or course.course_id
         provider = self._providers.setdefault(name, len(self._providers))
-        twin = self._twins.setdefault((name, course.title.casefold(), course.mode, course.hours), len(self._twins))
+        run = (name, course.title.casefold(), course.programme, course.mode, course.hours)
+        twin = self._twins.setdefault(run, len(self._twins))
         values = (look.wants[3], look.place, look.target, look.own, provider, twin, slot)
         self._where[slot] = (cell, cell.add(values, tie(course.course_id)))
         coming = tuple(one for one in course.sessions if one.starts_on is None or one.starts_on >= self.day)
@@ -95,6 +99,7 @@ class Engine:
 
     def drop(self, course_id: str) -> None:
         """Takes a course out of the offer. Unknown ones are none of its business."""
+        self.changes += 1
         slot = self._slots.get(course_id)
         if slot is None or (where := self._where[slot]) is None:
             return

@@ -26,7 +26,7 @@ order in which events came does not show in them, so a replay into an empty data
 """
 
 from services.matching.service.answers import Answers
-from services.matching.service.learn import learn_assessments, learn_courses, learn_profiles
+from services.matching.service.learn import learn_assessments, learn_courses
 from services.matching.service.preview import preview
 from services.matching.service.quotes import learn_quotes
 from services.matching.service.renew import adopt_weights, renew_due
@@ -38,7 +38,6 @@ __all__ = [
     "adopt_weights",
     "learn_assessments",
     "learn_courses",
-    "learn_profiles",
     "learn_quotes",
     "preview",
     "renew_due",

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from libs.common.db import Tx
+from libs.common.rows import rows_by
 from libs.contracts.catalog import CoursePublishedV1, CourseWithdrawnV1
 from libs.contracts.diagnosis import AssessmentCompletedV1
-from libs.contracts.interagency import CompanyProfileChangedV1, CompanyRegisteredV1
 from services.matching import store
 from services.matching.service.renew import renew
 from services.matching.service.replica import Replica
@@ -26,7 +26,7 @@ async def learn_courses(tx: Tx, replica: Replica, news: Sequence[CoursePublished
     """Takes in courses published, changed or withdrawn (과정 공개·변경·철회), and renews the lists they may change."""
     number = await replica.enter(tx)
     newest = _newest(news)
-    known = await store.rows_of(tx.conn, store.courses, "course_id", sorted(newest), ("course_id", "version"))
+    known = await rows_by(tx.conn, store.courses, "course_id", sorted(newest), ("course_id", "version"))
     rows: list[store.Row] = [
         {
             "course_id": course_id,
@@ -44,24 +44,8 @@ async def learn_courses(tx: Tx, replica: Replica, news: Sequence[CoursePublished
     await renew(tx, replica, replica.engine.affected(row["course_id"] for row in rows), number)
 
 
-async def learn_profiles(
-    tx: Tx, replica: Replica, news: Sequence[CompanyRegisteredV1 | CompanyProfileChangedV1]
-) -> None:
-    """Takes in who a company is (기업 정보)."""
-    number = await replica.enter(tx)
-    newest = _newest(news)
-    known = await companies(tx, replica, newest)
-    rows = []
-    for company_id, told in newest.items():
-        row = known.get(company_id) or store.new_company(company_id)
-        if told.version > row["profile_version"]:
-            profile = {"business_number": told.profile.business_number, "profile": told.profile.model_dump_json()}
-            rows.append({**row, **profile, "profile_version": told.version, "change_no": number})
-    await _take(tx, replica, rows, number)
-
-
 async def learn_assessments(tx: Tx, replica: Replica, news: Sequence[AssessmentCompletedV1]) -> None:
-    """Takes in a company's AX level and wants (AX 수준 진단)."""
+    """Takes in a company's AX level and wants with the facts they rest on (AX 수준 진단), and makes its list."""
     number = await replica.enter(tx)
     newest = _newest(news)
     known = await companies(tx, replica, newest)
@@ -70,18 +54,14 @@ async def learn_assessments(tx: Tx, replica: Replica, news: Sequence[AssessmentC
         row = known.get(company_id) or store.new_company(company_id)
         if told.version > row["assessment_version"]:
             kept = told.model_dump_json(exclude={"dimensions", "reasons"})
-            rows.append({**row, "assessment": kept, "assessment_version": told.version, "change_no": number})
-    await _take(tx, replica, rows, number)
-
-
-async def _take(tx: Tx, replica: Replica, rows: Sequence[store.Row], number: int) -> None:
+            new = {"business_number": told.business_number, "assessment": kept, "assessment_version": told.version}
+            rows.append({**row, **new, "change_no": number})
     await store.write_companies(tx.conn, rows)
     for row in rows:
         replica.put_company(row)
         if replica.engine.companies.has_list(row["company_id"]):
             tx.signal("answers", row["company_id"])
-    whole = [row for row in rows if row["profile"] is not None and row["assessment"] is not None]
-    quoted = {row["company_id"]: row["quoted_version"] for row in whole}
+    quoted = {row["company_id"]: row["quoted_version"] for row in rows if newest[row["company_id"]].facts is not None}
     await renew(tx, replica, sorted(quoted), number, quoted)
 
 
@@ -99,4 +79,4 @@ async def companies(tx: Tx, replica: Replica, ids: Iterable[str]) -> Mapping[str
     there = [company_id for company_id in sorted(ids) if company_id in replica.known]
     halves = {company_id: row for company_id in there if (row := replica.known[company_id]) is not None}
     whole = [company_id for company_id in there if company_id not in halves]
-    return halves | await store.rows_of(tx.conn, store.companies, "company_id", whole)
+    return halves | await rows_by(tx.conn, store.companies, "company_id", whole)

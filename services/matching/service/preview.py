@@ -5,7 +5,8 @@ from datetime import date
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.diagnosis import AssessmentCompletedV1
-from libs.contracts.matching import CompanyFacts, CourseOffer
+from libs.contracts.interagency import CompanyFacts
+from libs.contracts.matching import CourseOffer
 from services.matching.domain.offers import offers
 from services.matching.domain.scoring import seeker
 from services.matching.service.replica import Replica

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from libs.common.db import Tx
+from libs.common.rows import rows_by
 from libs.contracts.matching import RecommendationUpdatedV1
 from libs.contracts.subsidy import QuoteIssuedV1
 from services.matching import store
@@ -23,7 +24,7 @@ async def learn_quotes(tx: Tx, replica: Replica, quotes: Sequence[QuoteIssuedV1]
         before = newest.get(quote.company_id)
         if before is None or _order(quote) >= _order(before):
             newest[quote.company_id] = quote
-    lists = await store.rows_of(tx.conn, store.recommendations, "company_id", sorted(newest))
+    lists = await rows_by(tx.conn, store.recommendations, "company_id", sorted(newest))
     joined: list[store.Row] = []
     strange: list[QuoteIssuedV1] = []
     for company_id, quote in newest.items():
@@ -43,7 +44,7 @@ async def _rise_above(tx: Tx, replica: Replica, quotes: Sequence[QuoteIssuedV1])
     """Lists that are there are told of again under a version above the quote's; others will begin above it."""
     number = await replica.enter(tx)
     ids = [quote.company_id for quote in quotes]
-    lists = await store.rows_of(tx.conn, store.recommendations, "company_id", ids)
+    lists = await rows_by(tx.conn, store.recommendations, "company_id", ids)
     await _remember_versions(tx, replica, [quote for quote in quotes if quote.company_id not in lists], number)
     for quote in quotes:
         row = lists.get(quote.company_id)
@@ -74,8 +75,11 @@ def _of_another_life(quote: QuoteIssuedV1, row: store.Row) -> bool:
 
 def _tell_again(tx: Tx, row: store.Row, version: int) -> None:
     if row["offers"]:
-        same = {name: row[name] for name in ("company_id", "level", "company", "offers")}
-        tx.emit(RecommendationUpdatedV1.model_validate({**same, "version": version, "made_at": tx.now}))
+        same = {name: row[name] for name in ("company_id", "level", "company")}
+        listed = [{**offer, "reasons": ()} for offer in row["offers"]]
+        tx.emit(
+            RecommendationUpdatedV1.model_validate({**same, "offers": listed, "version": version, "made_at": tx.now})
+        )
 
 
 async def _remember_versions(tx: Tx, replica: Replica, quotes: Sequence[QuoteIssuedV1], number: int) -> None:

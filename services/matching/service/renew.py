@@ -5,14 +5,18 @@ from datetime import date, timedelta
 from typing import Any
 
 from libs.common.db import Tx
+from libs.common.rows import rows_by
 from libs.contracts.matching import RecommendationUpdatedV1
 from libs.reference.calendar import korean_day
 from services.matching import store
-from services.matching.domain.offers import basis, offers
-from services.matching.service.replica import Replica
+from services.matching.domain.offers import basis, offers, without_reasons
+from services.matching.domain.scoring import Seeker
+from services.matching.service.replica import Made, Replica
 
 INLINE = 500
 """Lists made in the transaction of the event that may change them; at about a millisecond each."""
+_MOST_KINDS = 5_000
+"""Lists kept by kind, at about 15 KB each."""
 _CHUNK = 50
 """Lists made without a pause, so that other tasks of the process are not kept waiting."""
 
@@ -52,7 +56,7 @@ async def adopt_weights(tx: Tx, replica: Replica) -> None:
 
 async def _renew(tx: Tx, replica: Replica, company_ids: Sequence[str], number: int, quoted: Mapping[str, int]) -> None:
     listed = [company_id for company_id in company_ids if replica.engine.companies.has_list(company_id)]
-    before = await store.rows_of(tx.conn, store.recommendations, "company_id", listed, store.LIST)
+    before = await rows_by(tx.conn, store.recommendations, "company_id", listed, store.LIST)
     rows, same = [], []
     for company_id in company_ids:
         old = before.get(company_id) or _no_list(quoted[company_id])
@@ -76,17 +80,16 @@ def _listed(
     """The company's new row, and its event if this is another list than the old one."""
     engine = replica.engine
     seeker = engine.companies.get(company_id)
-    assert seeker is not None, "a company without both halves is given no list"
-    found = engine.find(seeker)
-    listed = offers(engine.rules, seeker, found.courses, engine.day)
+    assert seeker is not None, "a company without facts is given no list"
+    made = _made(replica, seeker)
     row = {
         **old,
         "company_id": company_id,
         "level": seeker.level,
         "company": seeker.facts.model_dump(mode="json"),
-        "offers": [offer.model_dump(mode="json") for offer in listed],
-        "held": [course.course_id for course in found.courses],
-        "floor": found.floor,
+        "offers": made.offers,
+        "held": made.held,
+        "floor": made.floor,
         "due_on": _tomorrow(replica),
         "change_no": number,
     }
@@ -98,10 +101,29 @@ def _listed(
         version=row["version"],
         level=seeker.level,
         company=seeker.facts,
-        offers=listed,
+        offers=made.told,
         made_at=tx.now,
     )
     return row, event
+
+
+def _made(replica: Replica, seeker: Seeker) -> Made:
+    """The list of this company, worked out once for all of its kind as long as the courses stay what they are."""
+    engine, kept = replica.engine, replica.made
+    if kept.changes != engine.changes or len(kept.lists) >= _MOST_KINDS:
+        kept.changes = engine.changes
+        kept.lists.clear()
+    made = kept.lists.get(seeker.kind)
+    if made is None:
+        found = engine.find(seeker)
+        listed = offers(engine.rules, seeker, found.courses, engine.day)
+        made = kept.lists[seeker.kind] = Made(
+            [course.course_id for course in found.courses],
+            found.floor,
+            [offer.model_dump(mode="json") for offer in listed],
+            without_reasons(listed),
+        )
+    return made
 
 
 def _basis(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.db import Tx
+from libs.common.rows import rows_by
 from libs.contracts.catalog import Course
 from libs.contracts.diagnosis import AssessmentCompletedV1
-from libs.contracts.interagency import CompanyProfile
-from libs.contracts.matching import CompanyFacts
+from libs.contracts.matching import CourseOffer
 from libs.reference.calendar import korean_day
 from services.matching import store
 from services.matching.domain.rules import Rules
@@ -35,15 +36,32 @@ class _Draft:
     companies: set[str] = field(default_factory=set)
 
 
+class Made(NamedTuple):
+    """A list: the courses that it holds, its floor, the offers as JSON and as events tell them. Never changed."""
+
+    held: list[str]
+    floor: int
+    offers: list[dict[str, Any]]
+    told: tuple[CourseOffer, ...]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Lists by the kind of company, made of the courses as they were after so many `changes`."""
+
+    changes: int = -1
+    lists: dict[tuple[object, ...], Made] = field(default_factory=dict)
+
+
 class Replica:
     """`seen`: every change up to this number is in `engine`. `known` are the companies that have a row in the
-    database, with the row while it has one half only: its other half is about to come. `more` is set when lists were
-    left for later."""
+    database, with the row while its facts are still to come. `more` is set when lists were left for later."""
 
     def __init__(self, rules: Rules, day: date) -> None:
         self.engine = Engine(rules, day)
         self.seen = 0
         self.known: dict[str, Row | None] = {}
+        self.made = _Kept()
         self.more = asyncio.Event()
         self._draft: _Draft | None = None
 
@@ -88,9 +106,9 @@ class Replica:
         if self._draft is None:
             return
         course_ids, company_ids = sorted(self._draft.courses), sorted(self._draft.companies)
-        courses = await store.rows_of(conn, store.courses, "course_id", course_ids, _COURSE)
-        companies = await store.rows_of(conn, store.companies, "company_id", company_ids, _COMPANY)
-        lists = await store.rows_of(conn, store.recommendations, "company_id", company_ids, _LIST)
+        courses = await rows_by(conn, store.courses, "course_id", course_ids, _COURSE)
+        companies = await rows_by(conn, store.companies, "company_id", company_ids, _COMPANY)
+        lists = await rows_by(conn, store.recommendations, "company_id", company_ids, _LIST)
         for course_id in course_ids:
             self._take_course(courses.get(course_id, {"course_id": course_id, "course": None}))
         for company_id in company_ids:
@@ -126,20 +144,12 @@ class Replica:
             self.engine.put(Course.model_validate_json(row["course"]))
 
     def _take_company(self, row: Row) -> None:
-        half = row["profile"] is None or row["assessment"] is None
-        self.known[row["company_id"]] = row if half else None
-        if half:
+        assessment = AssessmentCompletedV1.model_validate_json(row["assessment"]) if row["assessment"] else None
+        if assessment is None or assessment.facts is None:
+            self.known[row["company_id"]] = row
             return
-        profile = CompanyProfile.model_validate_json(row["profile"])
-        facts = CompanyFacts(
-            size_class=profile.size_class,
-            region_code=profile.region_code,
-            ksic_version=profile.ksic_version,
-            ksic_code=profile.ksic_code,
-            headcount=profile.headcount,
-        )
-        assessment = AssessmentCompletedV1.model_validate_json(row["assessment"])
-        self.engine.companies.put(row["company_id"], seeker(self.engine.rules, facts, assessment))
+        self.known[row["company_id"]] = None
+        self.engine.companies.put(row["company_id"], seeker(self.engine.rules, assessment.facts, assessment))
 
     def _take_list(self, row: Row) -> None:
         self.engine.set_list(row["company_id"], row["held"], row["floor"])

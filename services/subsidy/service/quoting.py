@@ -10,7 +10,8 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.db import Tx
-from libs.contracts.matching import CompanyFacts, CourseOffer, RecommendationUpdatedV1
+from libs.contracts.interagency import CompanyFacts
+from libs.contracts.matching import CourseOffer, RecommendationUpdatedV1
 from libs.contracts.subsidy import Price, QuoteIssuedV1
 from libs.reference.calendar import korean_day
 from services.subsidy import store

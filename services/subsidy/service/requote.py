@@ -7,7 +7,7 @@ import orjson
 from sqlalchemy import RowMapping
 
 from libs.common.db import Tx
-from libs.contracts.matching import CompanyFacts
+from libs.contracts.interagency import CompanyFacts
 from libs.contracts.subsidy import QuoteIssuedV1
 from libs.reference.calendar import korean_day
 from services.subsidy import store
