@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--seed", type=int, default=1)
     simulate.add_argument("--on", type=date.fromisoformat, help="day of application (today, KST)")
     simulate.add_argument("--policy", type=Path, metavar="FOLDER", help="a second edition, shown beside this one's")
+    simulate.add_argument("--version", metavar="VERSION", help="likewise a version of the workbench, from --base")
     simulate.add_argument("--companies", type=Path, metavar="FILE", help="a partner file")
     simulate.add_argument("--courses", type=Path, metavar="FILE", help="a course file in the form ieum")
     simulate.add_argument("--leave-out", action="store_true", help="go on without the rows that cannot be read")
@@ -83,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     dead.add_argument("service")
     dead.add_argument("--replay", metavar="EVENT_ID", help="handle this one again")
     return parser
+
+
+async def _edition(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    async with Api(options.base, options.state) as api:
+        found = await api.get("planner", f"/v1/policy-versions/{quote(options.version, safe='')}/documents")
+    return found["label"], found["documents"]
 
 
 async def _courses(api: Api, options: argparse.Namespace) -> int:
@@ -185,8 +193,9 @@ def _run(options: argparse.Namespace) -> int:
         from cli import simulate
 
         on = options.on or korean_day(datetime.now(UTC))
-        told = {name: getattr(options, name) for name in simulate.Options.__annotations__ if name != "on"}
-        return simulate.run(simulate.Options(on, **told))
+        edition = asyncio.run(_edition(options)) if options.version else None
+        told = {name: value for name, value in vars(options).items() if name in simulate.Options.__annotations__}
+        return simulate.run(simulate.Options(**told | {"on": on, "edition": edition}))
     if options.command == "partner-files":
         return _partner_files(options)
     return asyncio.run(_remote(options))

@@ -97,12 +97,15 @@ class Options:
     courses: Path | None
     leave_out: bool
     json: bool
+    edition: tuple[str, Mapping[str, Any]] | None = None
+    """Label and documents of a version of the workbench."""
 
 
 def run(options: Options) -> int:
     """Prints totals in won; gives 2 where a file or a policy cannot be read."""
     try:
         editions = [_policy(folder) for folder in (FOLDER, options.policy) if folder is not None]
+        editions += [parse(*options.edition)] if options.edition else []
         found = [_priced(options, policy) for policy in editions]
     except (FilesInvalid, PolicyInvalid, PolicyError, OSError) as error:
         for fault in error.faults if isinstance(error, FilesInvalid) else [str(error)]:
@@ -146,8 +149,6 @@ def _pairs(options: Options, snapshot: Snapshot) -> Pairs:
             raise FilesInvalid([f"--pairs: 1에서 {MOST_PAIRS:,} 사이 / between 1 and {MOST_PAIRS:,}"])
         if options.seed < 0:
             raise FilesInvalid(["--seed: 0 이상 / 0 or more"])
-        if not _regions(options.on):
-            raise FilesInvalid([f"--on: {options.on}의 시군구를 모릅니다 / no regions known"])
         return made_up(count, options.seed, options.on)
     if options.pairs is not None:
         raise FilesInvalid(["--pairs는 파일과 함께 쓸 수 없습니다 / --pairs is for a made-up population only"])

@@ -49,7 +49,7 @@ def create_app(kit: Kit, post: Post | None = None) -> FastAPI:
         handlers=events.HANDLERS,
         background=[register_files, send_webhooks],
         counts=store.counts,
-        gather=0.5,
+        gather=1.0,
     )
     app.state.matrix = matrix.load()
     return app

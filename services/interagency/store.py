@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     func,
     or_,
     select,
@@ -267,13 +268,20 @@ async def company(conn: AsyncConnection, key: str) -> Record | None:
     return _one(await conn.execute(chosen))
 
 
+# Made once: making a statement costs more than running it.
+_OF_COMPANY = (
+    select(referrals)
+    .where(referrals.c.business_number == bindparam("number"))
+    .order_by(referrals.c.received_at, referrals.c.referral_id)
+)
+_OF_AGENCY = _OF_COMPANY.where(referrals.c.agency == bindparam("by"))
+
+
 async def referrals_of(conn: AsyncConnection, agency: str | None, business_number: str) -> list[Record]:
     """What one agency, or all of them, referred of one company, oldest first."""
-    c = referrals.c
-    chosen = select(referrals).where(c.business_number == business_number)
-    if agency is not None:
-        chosen = chosen.where(c.agency == agency)
-    return _records(await conn.execute(chosen.order_by(c.received_at, c.referral_id)))
+    if agency is None:
+        return _records(await conn.execute(_OF_COMPANY, {"number": business_number}))
+    return _records(await conn.execute(_OF_AGENCY, {"number": business_number, "by": agency}))
 
 
 async def batch(conn: AsyncConnection, agency: str | None, batch_id: str) -> Record | None:

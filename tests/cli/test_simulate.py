@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from cli.__main__ import main
 from cli.partner_files import COLUMNS, write_csv, write_xlsx
 from cli.sample import records
-from services.subsidy.loading import FOLDER
+from cli.simulate import Options, run
+from services.subsidy.loading import FOLDER, read
 
 COURSES = Path("cli/sample/courses.csv")
 GOOD = list(records("MSIT")[:5])
@@ -130,7 +132,7 @@ def test_a_bad_course_is_named_with_its_row(
     "arguments",
     [
         ["--companies", "here.csv"], ["--courses", "here.csv"], ["--pairs", "0"], ["--pairs", "30000000"],
-        ["--seed", "-1"], ["--pairs", "9", "--on", "9999-12-31"],
+        ["--seed", "-1"],
         ["--policy", "no-such-folder"], ["--pairs", "9", "--companies", "here.csv", "--courses", "here.csv"],
         ["--on", "1999-01-01", "--pairs", "10"], ["--companies", "none.csv", "--courses", "none.csv"],
         ["--companies", "here.csv", "--courses", "here.csv"],
@@ -145,3 +147,15 @@ def test_what_cannot_be_simulated_ends_with_2(
     error = capsys.readouterr().err
     assert "오류 / error" in error
     assert "Traceback" not in error
+
+
+def test_a_version_of_the_workbench_stands_beside_that_of_the_files(capsys: pytest.CaptureFixture[str]) -> None:
+    _, documents = read(FOLDER)
+    changed = json.loads(json.dumps(documents))
+    changed["P9.support_rate"]["values"]["2026-03-01"]["value"] = "0.50"
+    options = Options(date(2026, 11, 23), 2000, 1, None, None, None, False, True, ("proposal", changed))
+    assert run(options) == 0
+    base, other = json.loads(capsys.readouterr().out)["editions"]
+    assert other["policy_version"].startswith("proposal-")
+    paid = [edition["totals"]["programme"]["P9"]["support"] for edition in (base, other)]
+    assert paid[0] > paid[1] > 0

@@ -85,11 +85,14 @@ class RollbackIn(_In):
 
 
 class ActivationOut(BaseModel):
+    """`cancels` are earlier activations, by `seq`, that were still to come and now will not."""
+
     seq: int
     policy_version: str
     effective_on: date
     at: datetime
     requote_id: str
+    cancels: list[int]
 
 
 class RequoteOut(BaseModel):
@@ -202,6 +205,12 @@ async def approve(version: Name, desk: Desk, kit: KitHere, caller: Approves) -> 
     async with kit.db.transaction() as tx:
         await workbench.approve(tx, version, caller.client_id, found)
         return await views.version(tx.conn, desk, version)
+
+
+@router.get("/{version}/documents")
+async def documents(version: Name, conn: ReadConn, desk: Desk, caller: Reads) -> dict[str, Any]:
+    """The whole edition: label, and parameter id → content as in its file."""
+    return await views.documents(conn, desk, version)
 
 
 @router.post("/{version}/reject")

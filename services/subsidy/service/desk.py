@@ -12,13 +12,15 @@ from services.subsidy.domain import Policy, Snapshot, parse
 
 
 class Activation(NamedTuple):
-    """A version applies from a day on. `requote_id` is known where it was made just now."""
+    """A version applies from a day on. Where it was made just now, `requote_id` is known, and `cancels` are the numbers
+    of those that were still to come and now will not."""
 
     seq: int
     policy_version: str
     effective_on: date
     at: datetime
     requote_id: str | None = None
+    cancels: tuple[int, ...] = ()
 
 
 class Desk:

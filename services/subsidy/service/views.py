@@ -47,6 +47,16 @@ async def version(conn: AsyncConnection, desk: Desk, name: str) -> dict[str, Any
     }
 
 
+async def documents(conn: AsyncConnection, desk: Desk, name: str) -> dict[str, Any]:
+    """A version with the content of every parameter."""
+    row = await store.policy(conn, name)
+    if row is not None:
+        return {"policy_version": name, "label": row["label"], "documents": row["documents"]}
+    if name != desk.policy.version:
+        raise not_found("정책 판", "Policy version")
+    return {"policy_version": name, "label": desk.policy.label, "documents": desk.documents}
+
+
 def _base(edition: Policy) -> dict[str, Any]:
     """An edition that came with a deployment's files and was never proposed."""
     head = {"policy_version": edition.version, "label": edition.label, "base": None, "status": "base"}

@@ -239,6 +239,8 @@ async def _apply(
         raise Problem(409, "applies-already", ko=ko, en=en)
     replaced = desk.policy_on(on)
     seq = desk.timeline[-1].seq + 1 if desk.timeline else 1
+    coming = (one for one in desk.timeline if one.effective_on > max(on, today))
+    cancels = tuple(one.seq for one in coming if desk.number_on(one.effective_on) == one.seq)
     head = {"seq": seq, "policy_version": version, "effective_on": on, "kind": kind}
     await store.editions.add_activation(tx.conn, {**head, "actor": client, "reason": reason, "at": tx.now})
     requote_id = tx.new_id()
@@ -249,4 +251,4 @@ async def _apply(
     names = tuple(name for name, days in changed_days(policy, replaced).items() if days)
     tx.emit(PolicyActivatedV1(policy_version=version, effective_on=on, parameters=names, activated_at=tx.now))
     tx.signal("policy", str(seq))
-    return Activation(seq, version, on, tx.now, requote_id)
+    return Activation(seq, version, on, tx.now, requote_id, cancels)
