@@ -59,6 +59,7 @@ def question(people: int = 1, applied_on: str = "2026-11-23", **changes: Any) ->
         "course": course | changes.pop("course", {}),
         "people": people,
         "applied_on": applied_on,
+        **changes,
     }
 
 
