@@ -231,6 +231,9 @@ class _Member:
 
         def insert(db: sqlite3.Connection) -> None:
             db.executemany("INSERT OR IGNORE INTO offsets (grp, topic, partition) VALUES (?,?,?)", places)
+            # A topic that the group reads no more would keep its messages for ever.
+            left = f"topic NOT IN ({','.join('?' * len(self.topics))})"
+            db.execute(f"DELETE FROM offsets WHERE grp=? AND {left}", (self.group, *self.topics))  # noqa: S608
 
         try:
             await self.log.run(insert)

@@ -55,13 +55,16 @@ companies = Table(
     metadata,
     Column("company_id", Text, primary_key=True),
     Column("business_number", Text, index=True),
+    Column("profile_version", BigInteger, nullable=False, server_default="0"),
+    Column("profile", Text),
     Column("assessment_version", BigInteger, nullable=False),
     Column("assessment", Text),
     Column("quoted_version", BigInteger, nullable=False),
     Column("change_no", BigInteger, nullable=False, index=True),
 )
 """`assessment` is the contract's JSON with the facts that were assessed; version 0 where only a quote has named the
-company. `quoted_version` is the highest list version that a quote has named."""
+company. `quoted_version` is the highest list version that a quote has named. The columns of `profile` are the release
+before's: they are read where an assessment has no facts, and go with a later release."""
 
 recommendations = Table(
     "recommendations",
@@ -92,6 +95,8 @@ def new_company(company_id: str) -> dict[str, Any]:
     return {
         "company_id": company_id,
         "business_number": None,
+        "profile_version": 0,
+        "profile": None,
         "assessment_version": 0,
         "assessment": None,
         "quoted_version": 0,

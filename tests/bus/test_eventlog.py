@@ -154,6 +154,16 @@ async def test_old_messages_go_once_every_group_has_them_and_nobody_notices(tmp_
     await log.close()
 
 
+async def test_a_topic_that_a_group_reads_no_more_is_not_kept_for_it(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.db", Clock())
+    for topic in ("left", "stays"):
+        await log.publish([Message(topic, "k", b"1", ())])
+        assert await read(log, "group", topic, 1) == [1]
+    rows = await log.query("SELECT DISTINCT topic FROM offsets WHERE grp='group'")
+    assert rows == [("stays",)]
+    await log.close()
+
+
 async def test_of_a_compacted_topic_the_newest_of_each_key_stays(tmp_path: Path) -> None:
     clock = Clock()
     (topic,) = COMPACTED

@@ -149,6 +149,20 @@ async def test_a_restarted_process_knows_what_the_last_one_knew(make_kit: MakeKi
     assert "better" in await listed(kit, "k1")
 
 
+async def test_an_assessment_without_facts_takes_none_away(make_kit: MakeKit) -> None:
+    kit = await make_kit("matching")
+    worker = Worker(kit)
+    await worker.courses(course("c1"))
+    await worker.company("k1")
+    await worker.handle(assessment("k1", 2, level="intermediate", facts=None, business_number=None))
+    shown = await answer(kit)
+    assert (shown["level"], shown["business_number"]) == ("intermediate", "1168200276")
+    fresh = Worker(kit)
+    await fill(kit, fresh.replica)
+    await fresh.courses(course("c2", level="intermediate"))
+    assert "c2" in await listed(kit, "k1")
+
+
 async def test_many_affected_lists_are_renewed_in_the_background(make_kit: MakeKit) -> None:
     kit = await make_kit("matching")
     worker = Worker(kit)

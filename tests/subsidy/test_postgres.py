@@ -1,5 +1,7 @@
 """The same use cases on a real PostgreSQL."""
 
+import asyncio
+
 import orjson
 import pytest
 
@@ -8,6 +10,7 @@ from services.subsidy import service, store
 from services.subsidy.domain import Facts, price
 from services.subsidy.loading import FOLDER, read
 from services.subsidy.service import Desk
+from services.subsidy.store import ledger
 from tests.conftest import MakeKit
 from tests.subsidy.makers import handle, issued, offer, updated
 
@@ -39,3 +42,28 @@ async def test_lists_are_priced_once_and_receipts_given_again_on_postgresql(make
         counts = await store.counts(conn)
     assert counts == {"quotes": 304, "quoted": 153, "unpriced": 151, "companies_priced": 150}
     await migrate.check(kit.db, "subsidy")
+
+
+async def test_who_waited_for_a_programmes_quotas_sees_one_that_was_made_meanwhile(
+    make_kit: MakeKit, postgres: str
+) -> None:
+    kit = await make_kit("subsidy", database_url=postgres)
+    pool = ("P10", "P9")
+
+    def quota(programme: str, measure: str) -> dict[str, object]:
+        return {"quota_id": f"{programme}:2026:{measure}", "programme": programme, "year": 2026, "measure": measure}
+
+    async def second() -> dict[tuple[str, str], str]:
+        async with kit.db.transaction() as tx:
+            return await ledger.lock_quotas(tx.conn, pool, 2026)
+
+    async with kit.db.transaction() as tx:
+        assert await ledger.add_quota(tx.conn, quota("P10", "people"))
+    async with kit.db.transaction() as tx:
+        await ledger.lock_quotas(tx.conn, pool, 2026)
+        waiting = asyncio.create_task(second())
+        await asyncio.sleep(0.5)
+        assert not waiting.done()
+        assert await ledger.add_quota(tx.conn, quota("P9", "won"))
+        assert not await ledger.add_quota(tx.conn, quota("P9", "won"))
+    assert set(await waiting) == {("P10", "people"), ("P9", "won")}

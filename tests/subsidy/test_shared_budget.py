@@ -62,6 +62,18 @@ async def test_a_budget_of_its_own_inside_the_line_counts_too(kit: Kit, national
     await holds(kit)
 
 
+async def test_who_waits_for_money_of_its_own_keeps_nobody_from_the_line(kit: Kit, national: httpx.AsyncClient) -> None:
+    await granted(national, "people", 100, "P9")
+    await granted(national, "won", 10 * ONE, "P9")
+    await granted(national, "won", ONE, "P10")
+    await reserved(national, (await quoted(national))["quote_id"], "c1")
+    waits = (await reserved(national, (await quoted(national))["quote_id"], "c2", wait=True)).json()
+    assert waits["status"] == "waiting"
+    other = await reserved(national, (await quoted(national, programme="P9"))["quote_id"], "c3")
+    assert other.status_code == 201, "8 of 10 are free in the line, and P10 cannot take them"
+    await holds(kit)
+
+
 async def test_a_line_that_is_set_late_counts_what_its_programmes_hold(kit: Kit, national: httpx.AsyncClient) -> None:
     await granted(national, "people", 100)
     await reserved(national, (await quoted(national, people=2))["quote_id"])

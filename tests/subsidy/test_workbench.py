@@ -309,8 +309,12 @@ async def test_an_activation_names_those_to_come_that_it_cancels(
     version = await approved(author, second, lower_rate())
     later = await post(second, f"{VERSIONS}/{version}/activate", {"effective_on": "2027-01-01"})
     assert later["cancels"] == []
+    with_base = {"effective_on": "2027-01-01", "to": (await author.get(VERSIONS)).json()["in_force"], "reason": "x"}
+    same_day = await post(second, f"{VERSIONS}/rollback", with_base)
+    assert same_day["cancels"] == [later["seq"]]
+    later = await post(second, f"{VERSIONS}/{version}/activate", {"effective_on": "2027-01-02"})
     sooner = await post(second, f"{VERSIONS}/{version}/activate", {"effective_on": "2026-12-01"})
-    assert sooner["cancels"] == [later["seq"]]
+    assert sooner["cancels"] == [same_day["seq"], later["seq"]]
     again = await post(second, f"{VERSIONS}/{version}/activate", {"effective_on": "2026-11-25"})
     assert again["cancels"] == [sooner["seq"]], "the first was cancelled before"
 

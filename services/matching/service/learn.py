@@ -9,7 +9,7 @@ from libs.contracts.catalog import CoursePublishedV1, CourseWithdrawnV1
 from libs.contracts.diagnosis import AssessmentCompletedV1
 from services.matching import store
 from services.matching.service.renew import renew
-from services.matching.service.replica import Replica
+from services.matching.service.replica import Replica, facts_of
 
 
 class _News(Protocol):
@@ -49,19 +49,22 @@ async def learn_assessments(tx: Tx, replica: Replica, news: Sequence[AssessmentC
     number = await replica.enter(tx)
     newest = _newest(news)
     known = await companies(tx, replica, newest)
-    rows = []
+    rows: list[store.Row] = []
+    quoted: dict[str, int] = {}
     for company_id, told in newest.items():
         row = known.get(company_id) or store.new_company(company_id)
         if told.version > row["assessment_version"]:
-            kept = told.model_dump_json(exclude={"dimensions", "reasons"})
-            new = {"business_number": told.business_number, "assessment": kept, "assessment_version": told.version}
-            rows.append({**row, **new, "change_no": number})
+            facts = told.facts or facts_of(row)
+            kept = told.model_copy(update={"facts": facts}).model_dump_json(exclude={"dimensions", "reasons"})
+            new = {"assessment": kept, "assessment_version": told.version, "change_no": number}
+            rows.append({**row, **new, "business_number": told.business_number or row["business_number"]})
+            if facts is not None:
+                quoted[company_id] = row["quoted_version"]
     await store.write_companies(tx.conn, rows)
     for row in rows:
         replica.put_company(row)
         if replica.engine.companies.has_list(row["company_id"]):
             tx.signal("answers", row["company_id"])
-    quoted = {row["company_id"]: row["quoted_version"] for row in rows if newest[row["company_id"]].facts is not None}
     await renew(tx, replica, sorted(quoted), number, quoted)
 
 

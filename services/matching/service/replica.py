@@ -12,6 +12,7 @@ from libs.common.db import Tx
 from libs.common.rows import rows_by
 from libs.contracts.catalog import Course
 from libs.contracts.diagnosis import AssessmentCompletedV1
+from libs.contracts.interagency import CompanyFacts
 from libs.contracts.matching import CourseOffer
 from libs.reference.calendar import korean_day
 from services.matching import store
@@ -51,6 +52,14 @@ class _Kept:
 
     changes: int = -1
     lists: dict[tuple[object, ...], Made] = field(default_factory=dict)
+
+
+def facts_of(row: Row) -> CompanyFacts | None:
+    """The facts that came with the company's assessment, else those of a profile from before they did."""
+    assessment = AssessmentCompletedV1.model_validate_json(row["assessment"]) if row["assessment"] else None
+    if assessment is not None and assessment.facts is not None:
+        return assessment.facts
+    return CompanyFacts.model_validate_json(row["profile"]) if row["profile"] else None
 
 
 class Replica:
@@ -144,12 +153,13 @@ class Replica:
             self.engine.put(Course.model_validate_json(row["course"]))
 
     def _take_company(self, row: Row) -> None:
-        assessment = AssessmentCompletedV1.model_validate_json(row["assessment"]) if row["assessment"] else None
-        if assessment is None or assessment.facts is None:
+        facts = facts_of(row)
+        if facts is None or row["assessment"] is None:
             self.known[row["company_id"]] = row
             return
         self.known[row["company_id"]] = None
-        self.engine.companies.put(row["company_id"], seeker(self.engine.rules, assessment.facts, assessment))
+        assessment = AssessmentCompletedV1.model_validate_json(row["assessment"])
+        self.engine.companies.put(row["company_id"], seeker(self.engine.rules, facts, assessment))
 
     def _take_list(self, row: Row) -> None:
         self.engine.set_list(row["company_id"], row["held"], row["floor"])

@@ -25,7 +25,6 @@ DAYS = 14
 CUT = 10
 """Won below this are not paid (국고금 관리법 제47조)."""
 NOTHING = Amounts(0, 0, 0)
-_MONEY = ("won", SHARED)
 
 Row = Mapping[str, Any]
 
@@ -89,11 +88,12 @@ async def grant(
     before: Sequence[Row] = ()
     if measure not in there.quotas:
         quota = {"quota_id": f"{programme}:{year}:{measure}", "programme": programme, "year": year, "measure": measure}
-        await store.add_quota(tx.conn, quota)
+        is_new = await store.add_quota(tx.conn, quota)
         there = await _lock(tx, programme, year)
-        is_line = measure == "won" and register().budget_of(programme) == programme
-        draw = register().sharing(programme) if is_line else (programme,)
-        before = await store.holding(tx.conn, draw, year, measure)
+        if is_new:
+            is_line = measure == "won" and register().budget_of(programme) == programme
+            draw = register().sharing(programme) if is_line else (programme,)
+            before = await store.holding(tx.conn, draw, year, measure)
     held = (await _held(tx, there))[measure]
     held = held._replace(taken=held.taken + sum(row["held"] for row in before))
     if amount < held.taken:
@@ -217,7 +217,7 @@ async def expire_overdue(tx: Tx, actor: str = "system") -> int:
     """Reservations that nobody confirmed in time go, and those who wait move up."""
     gone = 0
     due = await store.due_programmes(tx.conn, tx.now)
-    for programme, year in sorted(due, key=lambda one: (register().sharing(one[0]), one)):
+    for programme, year in sorted(due, key=lambda one: (register().sharing(one[0]), one[1], one[0])):
         gone += await _expire(tx, await _lock(tx, programme, year), actor)
     return gone
 
@@ -391,7 +391,7 @@ async def _promote(tx: Tx, there: Year, actor: str) -> None:
             if lacking is None:
                 await _take(tx, one, row, wanted, "promote", actor)
                 break
-            if lacking in _MONEY:
+            if _waits_for_the_line(one, lacking):
                 return
         else:
             return
@@ -406,9 +406,14 @@ async def _heads(tx: Tx, there: Year) -> list[tuple[Row, Year]]:
 async def _would_overtake(tx: Tx, there: Year) -> bool:
     """Whether a new request would pass somebody: who waits in its programme, or for the money that it shares."""
     for row, one in await _heads(tx, there):
-        if one == there or short(await _wanted(tx, row), await _held(tx, one)) in _MONEY:
+        if one == there or _waits_for_the_line(one, short(await _wanted(tx, row), await _held(tx, one))):
             return True
     return False
+
+
+def _waits_for_the_line(one: Year, lacking: str | None) -> bool:
+    """Whether it is the shared money that is too little, and not what the programme has for itself."""
+    return lacking == SHARED or (lacking == "won" and register().budget_of(one.programme) == one.programme)
 
 
 async def grant_from_register(tx: Tx, rows: Iterable[tuple[str, int, str, int, str]], actor: str) -> int:

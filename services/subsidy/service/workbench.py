@@ -239,7 +239,7 @@ async def _apply(
         raise Problem(409, "applies-already", ko=ko, en=en)
     replaced = desk.policy_on(on)
     seq = desk.timeline[-1].seq + 1 if desk.timeline else 1
-    coming = (one for one in desk.timeline if one.effective_on > max(on, today))
+    coming = (one for one in desk.timeline if one.effective_on > today and one.effective_on >= on)
     cancels = tuple(one.seq for one in coming if desk.number_on(one.effective_on) == one.seq)
     head = {"seq": seq, "policy_version": version, "effective_on": on, "kind": kind}
     await store.editions.add_activation(tx.conn, {**head, "actor": client, "reason": reason, "at": tx.now})

@@ -109,13 +109,17 @@ steps = Table(
 async def lock_quotas(conn: AsyncConnection, programmes: Sequence[str], year: int) -> dict[tuple[str, str], str]:
     """(programme, measure) → quota id. Who changes a programme's year holds these rows first, so no two do at once."""
     wanted = select(quotas.c.programme, quotas.c.measure, quotas.c.quota_id)
-    wanted = wanted.where(quotas.c.programme.in_(programmes), quotas.c.year == year)
-    rows = await conn.execute(wanted.order_by(quotas.c.quota_id).with_for_update())
-    return {(row.programme, row.measure): row.quota_id for row in rows}
+    wanted = wanted.where(quotas.c.programme.in_(programmes), quotas.c.year == year).order_by(quotas.c.quota_id)
+    while True:
+        locked = (await conn.execute(wanted.with_for_update())).all()
+        # Who waited for a lock has not seen a quota that the other transaction made.
+        if (await conn.execute(wanted)).all() == locked:
+            return {(row.programme, row.measure): row.quota_id for row in locked}
 
 
-async def add_quota(conn: AsyncConnection, row: Mapping[str, Any]) -> None:
-    await insert_new(conn, quotas, [row], key="quota_id")
+async def add_quota(conn: AsyncConnection, row: Mapping[str, Any]) -> bool:
+    """Whether it was not there yet."""
+    return bool(await insert_new(conn, quotas, [row], key="quota_id"))
 
 
 async def balances(conn: AsyncConnection, quota_ids: Sequence[str]) -> dict[str, Row]:

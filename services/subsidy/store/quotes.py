@@ -12,7 +12,6 @@ from sqlalchemy import (
     RowMapping,
     Table,
     Text,
-    bindparam,
     func,
     literal,
     select,
@@ -21,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.columns import Json, UtcTime
-from libs.common.rows import insert_new, insert_rows, upsert_rows
+from libs.common.rows import among, insert_new, insert_rows, upsert_rows
 from services.subsidy.store.base import metadata
 from services.subsidy.store.editions import LAST_ACTIVATION
 
@@ -62,16 +61,11 @@ lists = Table(
 it has followed, `company` what was known of it, so that a size class can be told again."""
 
 
-# Made once: making a statement costs more than running it.
-_PRICED = union_all(
-    select(lists.c.company_id, lists.c.version).where(lists.c.company_id.in_(bindparam("ids", expanding=True))),
-    select(literal(""), func.coalesce(LAST_ACTIVATION.scalar_subquery(), 0)),
-)
-
-
 async def priced(conn: AsyncConnection, company_ids: Sequence[str]) -> tuple[dict[str, int], int]:
     """Company → version of its list that has prices; and the number of the newest activation, in the same query."""
-    found = {row[0]: row[1] for row in await conn.execute(_PRICED, {"ids": list(company_ids)})}
+    wanted = select(lists.c.company_id, lists.c.version).where(among(conn, lists.c.company_id, company_ids))
+    newest = select(literal(""), func.coalesce(LAST_ACTIVATION.scalar_subquery(), 0))
+    found = {row[0]: row[1] for row in await conn.execute(union_all(wanted, newest))}
     return found, found.pop("")
 
 
