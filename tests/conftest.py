@@ -161,6 +161,20 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[Any]:
+    """A server of one test alone, because it is killed."""
+    from deploy import local
+
+    try:
+        started = local.start_postgres(tmp_path / "own-postgres")
+    except (OSError, RuntimeError) as error:
+        need_distributed("PostgreSQL", error)
+        raise
+    yield started
+    started.stop()
+
+
+@pytest.fixture
 def postgres(postgres_server: Any) -> str:
     """URL of a fresh database on a real PostgreSQL."""
     name = f"t{uuid.uuid4().hex[:16]}"

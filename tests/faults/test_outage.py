@@ -1,14 +1,13 @@
 """The database dies under a service at work, and comes back: nothing is lost, given up or done twice."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from deploy import local
 from deploy.postgres import Postgres
 from libs.common import tables
 from libs.common.consumer import Consumer, DatabaseAway
@@ -16,25 +15,12 @@ from libs.common.db import Database, Tx
 from libs.common.eventlog import EventLog
 from libs.common.relay import Relay
 from libs.contracts.catalog import CourseWithdrawnV1
-from tests.conftest import need_distributed
 from tests.faults import kit as faults
 from tests.faults.kit import batch, create, letters, of_key, take, taken
 
 pytestmark = pytest.mark.postgres
 
 KEYS = ("가", "나", "다")
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Postgres]:
-    """A server of this test alone, because it is killed."""
-    try:
-        started = local.start_postgres(tmp_path / "own-postgres")
-    except (OSError, RuntimeError) as error:
-        need_distributed("PostgreSQL", error)
-        raise
-    yield started
-    started.stop()
 
 
 async def until(condition: Any) -> None:
@@ -44,11 +30,11 @@ async def until(condition: Any) -> None:
 
 
 async def test_a_killed_database_makes_no_dead_letters_and_work_goes_on_when_it_is_back(
-    server: Postgres, tmp_path: Path
+    own_postgres: Postgres, tmp_path: Path
 ) -> None:
     """Events flow in all the time; each is handled by a transaction that also emits one onward."""
-    server.create_database("service")
-    db = await create(Database(server.url_for("service")))
+    own_postgres.create_database("service")
+    db = await create(Database(own_postgres.url_for("service")))
     log = EventLog(tmp_path / "events.db")
 
     async def pass_on(tx: Tx, events: Sequence[Any]) -> None:
@@ -78,12 +64,12 @@ async def test_a_killed_database_makes_no_dead_letters_and_work_goes_on_when_it_
         return len(await taken(db)) > 30
 
     await until(some_are_taken)
-    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(own_postgres.kill)
     during = published
     while published < during + 20:
         await asyncio.sleep(0.02)
     assert not await db.reachable()
-    await asyncio.to_thread(server.restart)
+    await asyncio.to_thread(own_postgres.restart)
     enough.set()  # a publisher that is cancelled may have published what it did not count
     await tasks.pop()
 
@@ -110,9 +96,9 @@ async def _unsent(db: Database) -> int:
         return int(await conn.scalar(waiting) or 0)
 
 
-async def test_an_outage_is_told_from_a_fault_of_the_event(server: Postgres) -> None:
-    server.create_database("service")
-    db = await create(Database(server.url_for("service")))
+async def test_an_outage_is_told_from_a_fault_of_the_event(own_postgres: Postgres) -> None:
+    own_postgres.create_database("service")
+    db = await create(Database(own_postgres.url_for("service")))
     tried: list[str] = []
 
     async def refuses(tx: Tx, events: Sequence[Any]) -> None:
@@ -120,31 +106,31 @@ async def test_an_outage_is_told_from_a_fault_of_the_event(server: Postgres) -> 
         raise ValueError("poison")
 
     async def no_pause(_: float) -> None:
-        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(own_postgres.kill)
 
     consumer = Consumer("tester", db, {CourseWithdrawnV1: refuses}, sleep=no_pause)
     with pytest.raises(DatabaseAway):
         await consumer.handle(batch(("a", 1)))
     assert tried == ["a-1", "a-1"], "the database died at the first pause, so nothing was counted against the event"
-    await asyncio.to_thread(server.restart)
+    await asyncio.to_thread(own_postgres.restart)
     await Consumer("tester", db, {CourseWithdrawnV1: take}).handle(batch(("a", 1)))
     assert await taken(db) == [("a", 1)]
     assert await letters(db) == {}
     await db.close()
 
 
-async def test_a_transaction_whose_server_dies_raises_and_leaves_nothing(server: Postgres) -> None:
-    server.create_database("service")
-    db = await create(Database(server.url_for("service")))
+async def test_a_transaction_whose_server_dies_raises_and_leaves_nothing(own_postgres: Postgres) -> None:
+    own_postgres.create_database("service")
+    db = await create(Database(own_postgres.url_for("service")))
 
     async def cut() -> None:
         async with db.transaction() as tx:
             tx.emit(faults.withdrawn("a", 1))
-            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(own_postgres.kill)
 
     with pytest.raises(Exception, match=r"(?i)connection|closed|terminat"):
         await cut()
-    await asyncio.to_thread(server.restart)
+    await asyncio.to_thread(own_postgres.restart)
     assert await _unsent(db) == 0
     async with db.transaction() as tx:
         tx.emit(faults.withdrawn("a", 1))

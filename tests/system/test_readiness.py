@@ -1,6 +1,6 @@
 """Readiness tells the truth about what a process cannot do; liveness depends on nothing."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,6 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from deploy import local
 from deploy.postgres import Postgres
 from deploy.process import free_port
 from libs.common import migrate
@@ -18,7 +17,6 @@ from libs.common.settings import Settings
 from services.__main__ import System
 from services.catalog.app import create_app
 from services.gateway.routes import SERVICES
-from tests.conftest import need_distributed
 
 
 @pytest.fixture
@@ -51,22 +49,10 @@ async def test_without_its_event_log_no_service_is_ready(system: System) -> None
     assert [name for name, ok in checks.items() if ok] == ["keys"]
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Postgres]:
-    """A server of this test alone, because it is killed."""
-    try:
-        started = local.start_postgres(tmp_path / "own-postgres")
-    except (OSError, RuntimeError) as error:
-        need_distributed("PostgreSQL", error)
-        raise
-    yield started
-    started.stop()
-
-
 @pytest.mark.postgres
-async def test_each_thing_that_is_away_is_named_and_found_again(server: Postgres) -> None:
-    server.create_database("catalog")
-    url = server.url_for("catalog")
+async def test_each_thing_that_is_away_is_named_and_found_again(own_postgres: Postgres) -> None:
+    own_postgres.create_database("catalog")
+    url = own_postgres.url_for("catalog")
     bus = KafkaBus(Brokers(f"127.0.0.1:{free_port()}"))
     kit = Kit("catalog", Settings(database_url=url, bus_url="kafka://nowhere"), bus=bus)
     app = create_app(kit)
@@ -75,9 +61,9 @@ async def test_each_thing_that_is_away_is_named_and_found_again(server: Postgres
     await migrate.upgrade(kit.db, "catalog")
     async with kit.lifespan():
         assert await asked(app) == (503, {**nothing, "migrations": True, "tasks": True})
-        server.kill()
+        own_postgres.kill()
         assert await asked(app) == (503, {**nothing, "database": False, "tasks": True})
         assert (await asked(app, "/livez"))[0] == 200
-        server.restart()
+        own_postgres.restart()
         assert await asked(app) == (503, {**nothing, "migrations": True, "tasks": True})
     await bus.close()
