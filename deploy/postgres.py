@@ -93,7 +93,7 @@ class Postgres:
             for path in (scratch, secret):
                 shutil.chown(path, self._user, self._user)
         auth = ["-A", "scram-sha-256", f"--pwfile={secret}"] if self.password else ["-A", "trust"]
-        form = ["--locale=C.UTF-8", "-E", "UTF8", "-U", ADMIN]
+        form = ["--locale=C.UTF-8", "--lc-collate=C", "-E", "UTF8", "-U", ADMIN]
         try:
             run([self._program("initdb"), "-D", str(scratch / "data"), *form, *auth], _CLEAN, Path("/"), self._user)
             (scratch / "data").rename(self._data)

@@ -5,17 +5,15 @@ least once, and an offset that moves only after the handler has returned.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from libs.common.ids import Clock, utc_now
 
 Headers = tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What is published: bytes under a key, with CloudEvents attributes as headers."""
 
     topic: str
@@ -24,8 +22,7 @@ class Message:
     headers: Headers
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A message as it was found on the bus."""
 
     message: Message

@@ -161,6 +161,8 @@ def _storable(text: str) -> str:
 
 def runs(events: Sequence[Received[Any]]) -> list[list[Received[Any]]]:
     """Groups events of one class, as few groups as possible without changing the order of any key."""
+    if len({type(received.data) for received in events}) == 1:
+        return [list(events)]
     groups: list[list[Received[Any]]] = []
     newest: dict[type[Event], int] = {}
     last_of_key: dict[str, int] = {}

@@ -95,7 +95,7 @@ async def insert_locked(conn: AsyncConnection, table: Table, rows: Rows, locks: 
     before the count of the locks taken is known.
     """
     if len(rows) >= _COPY_FROM:
-        await postgres.fetch(conn, _TAKE_LOCKS, space, locks)
+        await postgres.fetch(conn, _COUNT_LOCKS, space, locks)
         await insert_rows(conn, table, rows)
         return
     names = tuple(rows[0])
@@ -107,7 +107,7 @@ async def insert_locked(conn: AsyncConnection, table: Table, rows: Rows, locks: 
     await postgres.fetch(conn, _locked_statement(table, names), space, locks, *columns)
 
 
-_TAKE_LOCKS = "SELECT pg_advisory_xact_lock($1, lock) FROM unnest(CAST($2 AS INT[])) AS lock"
+_COUNT_LOCKS = "SELECT count(pg_advisory_xact_lock($1, lock)) AS locks FROM unnest(CAST($2 AS INT[])) AS lock"
 
 
 @lru_cache(maxsize=16)
@@ -121,7 +121,7 @@ def _one_locked_statement(table: Table, names: tuple[str, ...]) -> str:
 def _locked_statement(table: Table, names: tuple[str, ...]) -> str:
     listed = ", ".join(names)
     return (
-        f"WITH taken AS MATERIALIZED ({_TAKE_LOCKS}), counted AS MATERIALIZED (SELECT count(*) FROM taken)"  # noqa: S608
+        f"WITH counted AS MATERIALIZED ({_COUNT_LOCKS})"  # noqa: S608
         f" INSERT INTO {table.name} ({listed}) SELECT {', '.join(f'u.{name}' for name in names)}"
         f" FROM counted, unnest({_arrays(table, names, 3)}) AS u({listed})"
     )

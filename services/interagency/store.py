@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     func,
+    null,
     or_,
     select,
     update,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import postgres
 from libs.common.columns import Json, UtcTime
 from libs.common.rows import among, insert_new, rows_by, update_rows
 from libs.common.tables import kit_tables
@@ -172,17 +174,26 @@ deliveries = Table(
 kit_tables(metadata)
 
 
-async def known_numbers(conn: AsyncConnection, numbers: Sequence[str]) -> set[str]:
-    number = companies.c.business_number
-    return set(await conn.scalars(select(number).where(among(conn, number, numbers))))
+_EARLIER = """
+    SELECT business_number, NULL, NULL FROM companies WHERE business_number = ANY($1)
+    UNION ALL
+    SELECT business_number, programme, referral_id FROM referrals WHERE agency = $2 AND business_number = ANY($1)
+"""
 
 
-async def existing(conn: AsyncConnection, agency: str, numbers: Sequence[str]) -> dict[tuple[str, str], str]:
-    """(business_number, programme) → referral_id of what the agency referred before."""
-    c = referrals.c
-    chosen = select(c.business_number, c.programme, c.referral_id).where(c.agency == agency)
-    rows = await conn.execute(chosen.where(among(conn, c.business_number, numbers)))
-    return {(row[0], row[1]): row[2] for row in rows}
+async def earlier(
+    conn: AsyncConnection, agency: str, numbers: Sequence[str]
+) -> tuple[set[str], dict[tuple[str, str], str]]:
+    """Which numbers are of companies, and (business_number, programme) → referral_id of what the agency referred."""
+    if conn.dialect.name == "postgresql":
+        rows = await postgres.fetch(conn, _EARLIER, numbers, agency)
+    else:
+        c, r = companies.c, referrals.c
+        known = select(c.business_number, null(), null()).where(among(conn, c.business_number, numbers))
+        referred = select(r.business_number, r.programme, r.referral_id).where(r.agency == agency)
+        rows = (await conn.execute(known.union_all(referred.where(among(conn, r.business_number, numbers))))).all()
+    companies_ = {number for number, programme, _ in rows if programme is None}
+    return companies_, {(number, programme): identity for number, programme, identity in rows if programme}
 
 
 async def lock_companies(conn: AsyncConnection, column: str, keys: Sequence[str]) -> dict[str, Record]:

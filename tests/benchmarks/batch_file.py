@@ -122,7 +122,7 @@ async def prepare(url: str) -> None:
     await db.close()
 
 
-def run(work: Path, url: str, rounds: int = 3) -> list[Row]:
+def run(work: Path, url: str, rounds: int = 5) -> list[Row]:
     path = work / "batch.csv"
     make_file(path)
     asyncio.run(prepare(url))

@@ -155,7 +155,7 @@ async def bare(servers: str, dsn: str) -> float:
     return EVENTS / seconds
 
 
-def run(servers: str, url: str, rounds: int = 3) -> list[Row]:
+def run(servers: str, url: str, rounds: int = 5) -> list[Row]:
     """Each measurement in a fresh process."""
     asyncio.run(fill(servers))
 

@@ -72,8 +72,7 @@ async def account(
     """What becomes of every row, and what is to be stored."""
     batch_id = tx.new_id()
     numbers = [draft.business_number for _, draft in drafts if isinstance(draft, Draft)]
-    known = await store.known_numbers(tx.conn, numbers)
-    existing = await store.existing(tx.conn, agency, numbers)
+    known, existing = await store.earlier(tx.conn, agency, numbers)
     named = None if dry_run else batch_id
     counts, results, accepted = await asyncio.to_thread(results_of, drafts, known, existing, named)
     here = f"/v1/referral-batches/{batch_id}"

@@ -55,10 +55,10 @@ def results_of(
             results.append({"row": number, "result": "duplicate", **_repeats(place, existing, first_row)})
             continue
         first_row[place] = number
-        is_known = draft.business_number in known
-        counts["accepted"] += 1
-        counts["recognised"] += is_known
         accepted.append((number, draft))
+        is_known = draft.business_number in known
+        if is_known:
+            counts["recognised"] += 1
         if lists_all or draft.notes:
             result: dict[str, Any] = {"row": number, "result": "accepted", "company_known": is_known}
             if batch_id:
@@ -66,6 +66,7 @@ def results_of(
             if draft.notes:
                 result["notes"] = [note.shown() for note in draft.notes]
             results.append(result)
+    counts["accepted"] = len(accepted)
     names = ("accepted", "duplicates", "refused", "recognised")
     return {"rows": len(drafts), **{name: counts[name] for name in names}}, results, accepted
 

@@ -120,17 +120,21 @@ class Reader:
         industry = self._industry(version, code)
         heads = self._count("headcount", heads_, 0, MOST_HEADS)
         programme = self._programme(programme_)
-        for found in (region, industry, heads, programme):
-            if isinstance(found, Fault):
-                faults.append(found)
         score = self._score(tool, level, levels, day, faults) if tool or level or levels or day else None
         email = _email(email_, faults) if email_ else None
-        if faults or isinstance(region, Fault) or isinstance(programme, Fault):
-            return tuple(faults)
-        assert not isinstance(industry, Fault)
-        assert not isinstance(heads, Fault)
+        if (
+            isinstance(region, Fault)
+            or isinstance(industry, Fault)
+            or isinstance(heads, Fault)
+            or isinstance(programme, Fault)
+            or faults
+        ):
+            faults += (found for found in (region, industry, heads, programme) if isinstance(found, Fault))
+            return tuple(sorted(faults, key=lambda fault: FIELDS.index(fault.field)))
         notes: tuple[Fault, ...] = ()
-        if region != region_:
+        given = region_
+        if region != given:
+            given = region_.strip()[:40]
             notes += (_mapped(region_, region),)
         if industry and industry.note:
             notes += (industry.note,)
@@ -141,7 +145,7 @@ class Reader:
             industry.version if industry else None,
             industry.code if industry else None,
             region,
-            region_.strip()[:40],
+            given,
             heads,
             kind,
             programme,
@@ -259,7 +263,7 @@ def _name(text: str, faults: list[Fault]) -> str:
     elif len(name) >= _IDENTITY_LENGTH and _IDENTITY.search(name):
         ko, en = "주민등록번호나 법인등록번호는 보내지 마십시오.", "Send no resident or corporate registration number."
         faults.append(Fault("company_name", "identity-number", ko, en))
-    elif len(name) > LONGEST_NAME or _CONTROL.search(name):
+    elif len(name) > LONGEST_NAME or (not name.isprintable() and _CONTROL.search(name)):
         ko = f"기업명은 {LONGEST_NAME}자 이하이고 제어문자가 없어야 합니다."
         en = f"The name has at most {LONGEST_NAME} characters and no control characters."
         faults.append(Fault("company_name", "format", ko, en, name[:40]))
