@@ -12,7 +12,7 @@ from starlette.responses import Response
 from libs.common import tables
 from libs.common.db import Tx
 from libs.common.problems import Problem
-from libs.common.rows import insert_new
+from libs.common.rows import insert_new, run
 from libs.common.security import Caller
 
 Work = Callable[[], Awaitable[tuple[int, Any]]]
@@ -38,11 +38,10 @@ def fingerprint(*parts: bytes | str) -> str:
     return digest.hexdigest()
 
 
-# Made once: making a statement costs more than running it.
 _ANSWERED = (
     update(tables.idempotency)
-    .where(tables.idempotency.c.client == bindparam("by"), tables.idempotency.c.key == bindparam("its"))
-    .values(status=bindparam("as"), body=bindparam("with"))
+    .where(tables.idempotency.c.client == bindparam("client_"), tables.idempotency.c.key == bindparam("key_"))
+    .values(status=bindparam("status_"), body=bindparam("body_"))
 )
 
 
@@ -67,7 +66,7 @@ async def once(tx: Tx, caller: Caller, key: str, print_: str, work: Work) -> Res
         return _answer(stored["status"], stored["body"].encode(), replayed=True)
     status, body = await work()
     data = orjson.dumps(body, default=str)
-    await tx.conn.execute(_ANSWERED, {"by": caller.client_id, "its": key, "as": status, "with": data.decode()})
+    await run(tx.conn, _ANSWERED, client_=caller.client_id, key_=key, status_=status, body_=data.decode())
     return _answer(status, data, replayed=False)
 
 

@@ -4,7 +4,7 @@ PostgreSQL gets one `unnest` of arrays (a quarter faster than Core's many parame
 SQLite one `executemany`. Callers see no difference.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 from operator import itemgetter
@@ -13,7 +13,10 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     ARRAY,
+    BindParameter,
+    ClauseElement,
     ColumnElement,
+    Executable,
     Table,
     Text,
     TextClause,
@@ -25,7 +28,9 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator
 
 from libs.common import postgres
@@ -34,6 +39,7 @@ from libs.common.columns import Json
 Rows = Sequence[Mapping[str, Any]]
 _COPY_FROM = 200
 _POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
+_ASYNCPG = asyncpg.dialect()  # type: ignore[no-untyped-call]
 
 
 async def insert_rows(conn: AsyncConnection, table: Table, rows: Rows) -> None:
@@ -60,16 +66,21 @@ async def insert_new(conn: AsyncConnection, table: Table, rows: Rows, key: str |
     return {row[key] if isinstance(key, str) else tuple(row[k] for k in keys) for row in new}
 
 
-async def update_rows(conn: AsyncConnection, table: Table, rows: Rows, key: str) -> None:
+async def update_rows(conn: AsyncConnection, table: Table, rows: Rows, key: str | tuple[str, ...]) -> None:
     """Sets the other columns of the rows that have these keys."""
     if not rows:
         return
     names = tuple(rows[0])
+    keys = (key,) if isinstance(key, str) else key
     if conn.dialect.name == "postgresql":
-        await postgres.fetch(conn, _update_statement(table, names, key), *_columns(table, names, rows))
+        if len(rows) == 1:
+            await postgres.fetch(conn, _update_one_statement(table, names, keys), *_single(table, names, rows[0]))
+            return
+        await postgres.fetch(conn, _update_statement(table, names, keys), *_columns(table, names, rows))
         return
-    changes = ", ".join(f"{name} = :{name}" for name in names if name != key)
-    statement = text(f"UPDATE {table.name} SET {changes} WHERE {key} = :{key}")  # noqa: S608
+    changes = ", ".join(f"{name} = :{name}" for name in names if name not in keys)
+    these = " AND ".join(f"{name} = :{name}" for name in keys)
+    statement = text(f"UPDATE {table.name} SET {changes} WHERE {these}")  # noqa: S608
     typed = statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in names))
     await conn.execute(typed, list(rows))
 
@@ -99,12 +110,11 @@ async def insert_locked(conn: AsyncConnection, table: Table, rows: Rows, locks: 
         await insert_rows(conn, table, rows)
         return
     names = tuple(rows[0])
-    columns = _columns(table, names, rows)
     if len(rows) == len(locks) == 1:
-        values = (value for (value,) in columns)
+        values = _single(table, names, rows[0])
         await postgres.fetch(conn, _one_locked_statement(table, names), space, locks[0], *values)
         return
-    await postgres.fetch(conn, _locked_statement(table, names), space, locks, *columns)
+    await postgres.fetch(conn, _locked_statement(table, names), space, locks, *_columns(table, names, rows))
 
 
 _COUNT_LOCKS = "SELECT count(pg_advisory_xact_lock($1, lock)) AS locks FROM unnest(CAST($2 AS INT[])) AS lock"
@@ -167,9 +177,9 @@ async def _unnest(conn: AsyncConnection, table: Table, rows: Rows, tail: str) ->
 
     A single row travels as it is: the server need not plan for arrays."""
     names = tuple(rows[0])
-    columns = dict(zip(names, _columns(table, names, rows), strict=True))
     if len(rows) == 1:
-        return await postgres.fetch(conn, _single_statement(table, names, tail), *(v for (v,) in columns.values()))
+        return await postgres.fetch(conn, _single_statement(table, names, tail), *_single(table, names, rows[0]))
+    columns = dict(zip(names, _columns(table, names, rows), strict=True))
     varying = tuple(name for name in names if any(value is not columns[name][0] for value in columns[name]))
     varying = varying or names[:1]
     values = [columns[name] if name in varying else columns[name][0] for name in names]
@@ -209,12 +219,34 @@ def _values(table: Table, names: tuple[str, ...], tail: str) -> TextClause:
 
 
 @lru_cache(maxsize=256)
-def _update_statement(table: Table, names: tuple[str, ...], key: str) -> str:
-    changes = ", ".join(f"{name} = u.{name}" for name in names if name != key)
+def _update_one_statement(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    parts = {name: f"{name} = CAST(${place} AS {_kind(table, name)})" for place, name in enumerate(names, 1)}
+    changes = ", ".join(parts[name] for name in names if name not in keys)
+    return f"UPDATE {table.name} SET {changes} WHERE {' AND '.join(parts[name] for name in keys)}"  # noqa: S608
+
+
+@lru_cache(maxsize=256)
+def _update_statement(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    changes = ", ".join(f"{name} = u.{name}" for name in names if name not in keys)
+    these = " AND ".join(f"{table.name}.{name} = u.{name}" for name in keys)
     return (
         f"UPDATE {table.name} SET {changes} FROM unnest({_arrays(table, names, 1)}) AS u({', '.join(names)})"  # noqa: S608
-        f" WHERE {table.name}.{key} = u.{key}"
+        f" WHERE {these}"
     )
+
+
+def _single(table: Table, names: tuple[str, ...], row: Mapping[str, Any]) -> list[Any]:
+    return [bound(row[name]) if bound else row[name] for name, bound in _binders(table, names)]
+
+
+@lru_cache(maxsize=512)
+def _binders(table: Table, names: tuple[str, ...]) -> list[tuple[str, Callable[[Any], Any] | None]]:
+    kinds = [(name, table.c[name].type) for name in names]
+    return [(name, _binder(kind) if isinstance(kind, TypeDecorator) else None) for name, kind in kinds]
+
+
+def _binder(kind: TypeDecorator[Any]) -> Callable[[Any], Any]:
+    return lambda value: kind.process_bind_param(value, _POSTGRES)
 
 
 def _columns(table: Table, names: tuple[str, ...], rows: Rows) -> list[list[Any]]:
@@ -229,6 +261,37 @@ def _bound(table: Table, name: str, values: list[Any]) -> list[Any]:
             return [kind.process_bind_param(first, _POSTGRES)] * len(values)
         return [kind.process_bind_param(value, _POSTGRES) for value in values]
     return values
+
+
+async def run(conn: AsyncConnection, statement: Executable, **values: Any) -> list[dict[str, Any]]:
+    """The rows of a statement that is made once, as a constant: on PostgreSQL it is compiled once, too."""
+    if conn.dialect.name != "postgresql":
+        result = await conn.execute(statement, values)
+        return [dict(row) for row in result.mappings()] if result.returns_rows else []
+    sql, places, names = _compiled(statement)
+    bound = []
+    for name, bind in places:
+        value = values[name] if bind.required else bind.value
+        bound.append(bind.type.process_bind_param(value, _POSTGRES) if isinstance(bind.type, TypeDecorator) else value)
+    rows = [dict(zip(names, row, strict=True)) for row in await postgres.fetch(conn, sql, *bound)]
+    for name, kind in names.items():
+        if kind is not None:
+            for row in rows:
+                row[name] = kind.process_result_value(row[name], _POSTGRES)
+    return rows
+
+
+@lru_cache(maxsize=256)
+def _compiled(
+    statement: Executable,
+) -> tuple[str, list[tuple[str, BindParameter[Any]]], dict[str, TypeDecorator[Any] | None]]:
+    """The text, what to bind in which order, and the columns of the rows."""
+    assert isinstance(statement, ClauseElement)
+    made = statement.compile(dialect=_ASYNCPG)
+    assert isinstance(made, SQLCompiler)
+    columns = getattr(statement, "exported_columns", {})
+    kinds = {name: column.type if isinstance(column.type, TypeDecorator) else None for name, column in columns.items()}
+    return made.string, [(name, made.binds[name]) for name in made.positiontup or ()], kinds
 
 
 async def rows_by(

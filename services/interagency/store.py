@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import postgres
 from libs.common.columns import Json, UtcTime
-from libs.common.rows import among, insert_new, rows_by, update_rows
+from libs.common.rows import among, insert_new, rows_by, run, update_rows
 from libs.common.tables import kit_tables
 
 metadata = MetaData()
@@ -279,7 +279,6 @@ async def company(conn: AsyncConnection, key: str) -> Record | None:
     return _one(await conn.execute(chosen))
 
 
-# Made once: making a statement costs more than running it.
 _OF_COMPANY = (
     select(referrals)
     .where(referrals.c.business_number == bindparam("number"))
@@ -291,8 +290,8 @@ _OF_AGENCY = _OF_COMPANY.where(referrals.c.agency == bindparam("by"))
 async def referrals_of(conn: AsyncConnection, agency: str | None, business_number: str) -> list[Record]:
     """What one agency, or all of them, referred of one company, oldest first."""
     if agency is None:
-        return _records(await conn.execute(_OF_COMPANY, {"number": business_number}))
-    return _records(await conn.execute(_OF_AGENCY, {"number": business_number, "by": agency}))
+        return await run(conn, _OF_COMPANY, number=business_number)
+    return await run(conn, _OF_AGENCY, number=business_number, by=agency)
 
 
 async def batch(conn: AsyncConnection, agency: str | None, batch_id: str) -> Record | None:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    bindparam,
     func,
     select,
     update,
@@ -22,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.columns import Json, UtcTime
-from libs.common.rows import upsert_rows
+from libs.common.rows import run, update_rows, upsert_rows
 from libs.common.tables import kit_tables
 
 Row = Mapping[str, Any]
@@ -86,6 +85,8 @@ recommendations = Table(
 from which the list must be made anew; `quote_version` the list version that `quote` prices: these two are written by
 quotes alone, all else by renewals alone, so neither waits for the other."""
 LIST = tuple(name for name in recommendations.c.keys() if name not in ("quote_version", "quote"))  # noqa: SIM118
+QUOTED = ("company_id", "version", "offers", "quote_version", "quote")
+"""What a quote is compared with."""
 
 kit_tables(metadata)
 
@@ -114,9 +115,8 @@ _NEXT_CHANGE = update(changes).values(last=changes.c.last + 1).returning(changes
 async def next_change(conn: AsyncConnection) -> int:
     """The number of this transaction's changes. Writers take turns on its row until they commit, in all processes:
     a list is made from all that was committed before it, and a reader that follows the numbers misses nothing."""
-    number = await conn.scalar(_NEXT_CHANGE)
-    assert isinstance(number, int), "the migration makes this row"
-    return number
+    (row,) = await run(conn, _NEXT_CHANGE)  # the migration makes it
+    return int(row["last"])
 
 
 async def last_change(conn: AsyncConnection, lock: bool = False) -> int:
@@ -154,17 +154,9 @@ async def write_recommendations(conn: AsyncConnection, rows: Sequence[Row]) -> N
     await upsert_rows(conn, recommendations, rows, key="company_id")
 
 
-_JOIN_QUOTE = (
-    update(recommendations)
-    .where(recommendations.c.company_id == bindparam("this"), recommendations.c.version == bindparam("its_version"))
-    .values(quote_version=bindparam("its_version"), quote=bindparam("its_quote"))
-)
-
-
 async def join_quotes(conn: AsyncConnection, rows: Sequence[Row]) -> None:
     """Each quote to its list, unless the list has moved on to another version by now."""
-    if rows:
-        await conn.execute(_JOIN_QUOTE, rows)
+    await update_rows(conn, recommendations, rows, key=("company_id", "version"))
 
 
 async def set_version(conn: AsyncConnection, company_id: str, version: int, now: datetime) -> None:

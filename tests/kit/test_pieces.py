@@ -16,14 +16,15 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
-from sqlalchemy import BigInteger, Boolean, Column, Date, LargeBinary, MetaData, Table, Text, select
+from sqlalchemy import BigInteger, Boolean, Column, Date, LargeBinary, MetaData, Table, Text, bindparam, select, update
+from sqlalchemy.exc import StatementError
 
 from libs.common import crypto, ids, logs, problems
 from libs.common.columns import Json, UtcTime
 from libs.common.consumer import runs
 from libs.common.db import Database
 from libs.common.envelope import Received
-from libs.common.rows import insert_new, insert_rows, rows_by, upsert_rows
+from libs.common.rows import insert_new, insert_rows, rows_by, run, update_rows, upsert_rows
 from libs.common.settings import Settings
 from libs.common.telemetry import Cause
 from libs.contracts.catalog import Course, CoursePublishedV1, CourseWithdrawnV1
@@ -104,6 +105,35 @@ async def test_rows_are_found_by_their_keys(db: Database) -> None:
             "b": {"id": "b", "body": rows["b"]["body"]}
         }
         assert await rows_by(tx.conn, things, "id", []) == {}
+
+
+RAISED = (
+    update(things)
+    .where(things.c.id == bindparam("its"))
+    .values(version=things.c.version + 1, body=bindparam("text"), at=bindparam("when"))
+    .returning(things.c.version, things.c.at, things.c.body)
+)
+
+
+async def test_a_statement_made_once_binds_and_reads_every_type(db: Database) -> None:
+    async with db.transaction() as tx:
+        await insert_rows(tx.conn, things, [thing("a", 4), thing("b", 4)])
+        for number in (5, 6):
+            (row,) = await run(tx.conn, RAISED, its="a", text={"n": number}, when=NOW)
+            assert row == {"version": number, "at": NOW, "body": {"n": number}}
+        assert await run(tx.conn, RAISED, its="none", text=None, when=None) == []
+        with pytest.raises((KeyError, StatementError)):
+            await run(tx.conn, RAISED, its="a")
+    assert (await stored(db))["b"]["version"] == 4
+
+
+async def test_rows_are_updated_where_all_keys_match(db: Database) -> None:
+    async with db.transaction() as tx:
+        await insert_rows(tx.conn, things, [thing("a", 1), thing("b", 1)])
+        changes = [{"id": "a", "version": 1, "body": {"n": 1}}, {"id": "b", "version": 2, "body": {"n": 2}}]
+        await update_rows(tx.conn, things, changes, key=("id", "version"))
+    found = await stored(db)
+    assert (found["a"]["body"], found["b"]["body"]) == ({"n": 1}, thing("b")["body"])
 
 
 async def test_a_failed_block_leaves_nothing_behind(db: Database) -> None:

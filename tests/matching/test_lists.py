@@ -168,7 +168,7 @@ async def test_a_quote_whose_list_moved_on_meanwhile_replaces_nothing(worker: Wo
     await worker.courses(course("c2"))
     await worker.handle(quote((await updates(worker.kit))[1]))
     async with worker.kit.db.transaction() as tx:
-        await store.join_quotes(tx.conn, [{"this": "k1", "its_version": 1, "its_quote": {}}])
+        await store.join_quotes(tx.conn, [{"company_id": "k1", "version": 1, "quote_version": 1, "quote": {}}])
     assert (await answer(worker.kit))["status"] == "priced"
 
 

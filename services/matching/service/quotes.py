@@ -24,7 +24,7 @@ async def learn_quotes(tx: Tx, replica: Replica, quotes: Sequence[QuoteIssuedV1]
         before = newest.get(quote.company_id)
         if before is None or _order(quote) >= _order(before):
             newest[quote.company_id] = quote
-    lists = await rows_by(tx.conn, store.recommendations, "company_id", sorted(newest))
+    lists = await rows_by(tx.conn, store.recommendations, "company_id", sorted(newest), store.QUOTED)
     joined: list[store.Row] = []
     strange: list[QuoteIssuedV1] = []
     for company_id, quote in newest.items():
@@ -33,7 +33,8 @@ async def learn_quotes(tx: Tx, replica: Replica, quotes: Sequence[QuoteIssuedV1]
             strange.append(quote)
         elif quote.recommendation_version == row["version"] and not _older(quote, row):
             kept = quote.model_dump(mode="json", exclude={"company_id", "recommendation_version"})
-            joined.append({"this": company_id, "its_version": row["version"], "its_quote": kept})
+            its = {"company_id": company_id, "version": row["version"]}
+            joined.append(its | {"quote_version": row["version"], "quote": kept})
             tx.signal("answers", company_id)
     await store.join_quotes(tx.conn, joined)
     if strange:

@@ -13,16 +13,15 @@ from sqlalchemy import (
     Table,
     Text,
     func,
-    literal,
     select,
-    union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import postgres
 from libs.common.columns import Json, UtcTime
-from libs.common.rows import among, insert_new, insert_rows, upsert_rows
+from libs.common.rows import insert_new, insert_rows, rows_by, upsert_rows
 from services.subsidy.store.base import metadata
-from services.subsidy.store.editions import LAST_ACTIVATION
+from services.subsidy.store.editions import last_activation
 
 quotes = Table(
     "quotes",
@@ -61,12 +60,19 @@ lists = Table(
 it has followed, `company` what was known of it, so that a size class can be told again."""
 
 
+_PRICED = """
+    SELECT company_id, version FROM lists WHERE company_id = ANY($1)
+    UNION ALL SELECT '', coalesce(max(seq), 0) FROM activations
+"""
+
+
 async def priced(conn: AsyncConnection, company_ids: Sequence[str]) -> tuple[dict[str, int], int]:
     """Company → version of its list that has prices; and the number of the newest activation, in the same query."""
-    wanted = select(lists.c.company_id, lists.c.version).where(among(conn, lists.c.company_id, company_ids))
-    newest = select(literal(""), func.coalesce(LAST_ACTIVATION.scalar_subquery(), 0))
-    found = {row[0]: row[1] for row in await conn.execute(union_all(wanted, newest))}
-    return found, found.pop("")
+    if conn.dialect.name == "postgresql":
+        found = {row[0]: row[1] for row in await postgres.fetch(conn, _PRICED, company_ids)}
+        return found, found.pop("")
+    rows = await rows_by(conn, lists, "company_id", company_ids, ("company_id", "version"))
+    return {company_id: row["version"] for company_id, row in rows.items()}, await last_activation(conn)
 
 
 async def write(
