@@ -14,24 +14,25 @@ import orjson
 from sqlalchemy import (
     ARRAY,
     BindParameter,
+    Boolean,
     ClauseElement,
     ColumnElement,
+    Dialect,
     Executable,
     Table,
     Text,
     TextClause,
-    any_,
     bindparam,
-    cast,
-    func,
     select,
     text,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from libs.common import postgres
 from libs.common.columns import Json
@@ -316,7 +317,7 @@ async def rows_by(
                 for row in rows:
                     row[name] = kind.process_result_value(row[name], _POSTGRES)
     else:
-        chosen = select(*(table.c[name] for name in names)).where(among(conn, table.c[key], values))
+        chosen = select(*(table.c[name] for name in names)).where(among(table.c[key], values))
         rows = [dict(row) for row in (await conn.execute(chosen)).mappings()]
     return {row[key]: row for row in rows}
 
@@ -327,12 +328,40 @@ def _select_statement(table: Table, names: tuple[str, ...], key: str, lock: bool
     return f"SELECT {', '.join(names)} FROM {table.name} WHERE {key} = ANY($1) {tail}"  # noqa: S608
 
 
-def among(conn: AsyncConnection, column: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[bool]:
-    """`column IN keys` for text keys, however many: one bound value on either database."""
-    if conn.dialect.name == "postgresql":
-        return column == any_(cast(bindparam(None, list(keys), type_=ARRAY(Text)), ARRAY(Text)))
-    listed = func.json_each(orjson.dumps(list(keys)).decode()).table_valued("value")
-    return column.in_(select(listed.c.value))
+class Keys(TypeDecorator[Sequence[str]]):
+    """Text keys, however many, as one bound value."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(ARRAY(Text()) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
+        keys = list(value or ())
+        return keys if dialect.name == "postgresql" else orjson.dumps(keys).decode()
+
+
+class among(FunctionElement[bool]):  # noqa: N801 - it reads as the operator that it is
+    """`column IN keys`, the keys being text, or a bound value of `Keys`: one statement however many there are."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[str], keys: Sequence[str] | BindParameter[Any]) -> None:
+        super().__init__(column, keys if isinstance(keys, BindParameter) else bindparam(None, keys, Keys()))
+
+
+@compiles(among, "postgresql")
+def _any_of(element: among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, keys = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} = ANY ({keys})"
+
+
+@compiles(among, "sqlite")
+def _in_json(element: among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, keys = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({keys}))"  # noqa: S608
 
 
 async def _existing(conn: AsyncConnection, table: Table, keys: tuple[str, ...], rows: Rows) -> set[tuple[Any, ...]]:

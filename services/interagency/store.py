@@ -1,6 +1,6 @@
 """Tables and queries of interagency."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -20,14 +20,14 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import postgres
 from libs.common.columns import Json, UtcTime
-from libs.common.rows import among, insert_new, rows_by, run, update_rows
+from libs.common.rows import Keys, among, insert_new, rows_by, run, update_rows
 from libs.common.tables import kit_tables
 
 metadata = MetaData()
@@ -174,26 +174,25 @@ deliveries = Table(
 kit_tables(metadata)
 
 
-_EARLIER = """
-    SELECT business_number, NULL, NULL FROM companies WHERE business_number = ANY($1)
-    UNION ALL
-    SELECT business_number, programme, referral_id FROM referrals WHERE agency = $2 AND business_number = ANY($1)
-"""
+_NUMBERS = bindparam("numbers", type_=Keys())
+_EARLIER = union_all(
+    select(companies.c.business_number, null().label("programme"), null().label("referral_id")).where(
+        among(companies.c.business_number, _NUMBERS)
+    ),
+    select(referrals.c.business_number, referrals.c.programme, referrals.c.referral_id).where(
+        referrals.c.agency == bindparam("by"), among(referrals.c.business_number, _NUMBERS)
+    ),
+)
 
 
 async def earlier(
     conn: AsyncConnection, agency: str, numbers: Sequence[str]
 ) -> tuple[set[str], dict[tuple[str, str], str]]:
     """Which numbers are of companies, and (business_number, programme) → referral_id of what the agency referred."""
-    if conn.dialect.name == "postgresql":
-        rows = await postgres.fetch(conn, _EARLIER, numbers, agency)
-    else:
-        c, r = companies.c, referrals.c
-        known = select(c.business_number, null(), null()).where(among(conn, c.business_number, numbers))
-        referred = select(r.business_number, r.programme, r.referral_id).where(r.agency == agency)
-        rows = (await conn.execute(known.union_all(referred.where(among(conn, r.business_number, numbers))))).all()
-    companies_ = {number for number, programme, _ in rows if programme is None}
-    return companies_, {(number, programme): identity for number, programme, identity in rows if programme}
+    rows = await run(conn, _EARLIER, numbers=numbers, by=agency)
+    known = {row["business_number"] for row in rows if row["programme"] is None}
+    referred = {(row["business_number"], row["programme"]): row["referral_id"] for row in rows if row["programme"]}
+    return known, referred
 
 
 async def lock_companies(conn: AsyncConnection, column: str, keys: Sequence[str]) -> dict[str, Record]:
@@ -201,9 +200,16 @@ async def lock_companies(conn: AsyncConnection, column: str, keys: Sequence[str]
     return await rows_by(conn, companies, column, keys, lock=True)
 
 
-async def lock_referrals(conn: AsyncConnection, company_ids: Collection[str]) -> list[Record]:
-    chosen = select(referrals).where(referrals.c.company_id.in_(company_ids)).order_by(referrals.c.referral_id)
-    return _records(await conn.execute(chosen.with_for_update()))
+_LOCKED = (
+    select(referrals)
+    .where(among(referrals.c.company_id, bindparam("companies", type_=Keys())))
+    .order_by(referrals.c.referral_id)
+    .with_for_update()
+)
+
+
+async def lock_referrals(conn: AsyncConnection, company_ids: Sequence[str]) -> list[Record]:
+    return await run(conn, _LOCKED, companies=company_ids)
 
 
 async def unregistered(conn: AsyncConnection, limit: int) -> list[Record]:

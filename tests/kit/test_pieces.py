@@ -24,7 +24,7 @@ from libs.common.columns import Json, UtcTime
 from libs.common.consumer import runs
 from libs.common.db import Database
 from libs.common.envelope import Received
-from libs.common.rows import insert_new, insert_rows, rows_by, run, update_rows, upsert_rows
+from libs.common.rows import Keys, among, insert_new, insert_rows, rows_by, run, update_rows, upsert_rows
 from libs.common.settings import Settings
 from libs.common.telemetry import Cause
 from libs.contracts.catalog import Course, CoursePublishedV1, CourseWithdrawnV1
@@ -125,6 +125,19 @@ async def test_a_statement_made_once_binds_and_reads_every_type(db: Database) ->
         with pytest.raises((KeyError, StatementError)):
             await run(tx.conn, RAISED, its="a")
     assert (await stored(db))["b"]["version"] == 4
+
+
+THESE = select(things.c.id, things.c.body).where(among(things.c.id, bindparam("ids", type_=Keys()))).order_by("id")
+
+
+@pytest.mark.parametrize("ids", [[], ["b"], ["b", "a", "x'; --", "b"], [str(n) for n in range(70_000)] + ["a"]])
+async def test_any_number_of_keys_is_one_value(db: Database, ids: list[str]) -> None:
+    found = [{"id": name, "body": thing(name)["body"]} for name in ("a", "b") if name in ids]
+    async with db.transaction() as tx:
+        await insert_rows(tx.conn, things, [thing(name) for name in ("a", "b", "c")])
+        assert await run(tx.conn, THESE, ids=ids) == found
+        chosen = select(things.c.id).where(among(things.c.id, ids)).order_by("id")
+        assert list(await tx.conn.scalars(chosen)) == [row["id"] for row in found]
 
 
 async def test_rows_are_updated_where_all_keys_match(db: Database) -> None:

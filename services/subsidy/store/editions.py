@@ -35,7 +35,7 @@ activations = Table(
 """Rows are only ever added: on a day the one with the highest `seq` that is effective by then applies."""
 
 _ONE_ACTIVATION = 0x1E0_5EA
-_LAST = select(func.max(activations.c.seq))
+LAST_ACTIVATION = select(func.max(activations.c.seq))
 
 
 async def keep_policy(conn: AsyncConnection, version: str, label: str, documents: Any, now: datetime) -> None:
@@ -49,7 +49,7 @@ async def policy(conn: AsyncConnection, version: str) -> RowMapping | None:
 
 async def last_activation(conn: AsyncConnection) -> int:
     """The number of the newest activation, 0 before the first."""
-    return await conn.scalar(_LAST) or 0
+    return await conn.scalar(LAST_ACTIVATION) or 0
 
 
 async def history(conn: AsyncConnection) -> Sequence[RowMapping]:

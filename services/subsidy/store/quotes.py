@@ -12,16 +12,18 @@ from sqlalchemy import (
     RowMapping,
     Table,
     Text,
+    bindparam,
     func,
+    literal,
     select,
+    union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import postgres
 from libs.common.columns import Json, UtcTime
-from libs.common.rows import insert_new, insert_rows, rows_by, upsert_rows
+from libs.common.rows import Keys, among, insert_new, insert_rows, run, upsert_rows
 from services.subsidy.store.base import metadata
-from services.subsidy.store.editions import last_activation
+from services.subsidy.store.editions import LAST_ACTIVATION
 
 quotes = Table(
     "quotes",
@@ -60,19 +62,16 @@ lists = Table(
 it has followed, `company` what was known of it, so that a size class can be told again."""
 
 
-_PRICED = """
-    SELECT company_id, version FROM lists WHERE company_id = ANY($1)
-    UNION ALL SELECT '', coalesce(max(seq), 0) FROM activations
-"""
+_PRICED = union_all(
+    select(lists.c.company_id, lists.c.version).where(among(lists.c.company_id, bindparam("companies", type_=Keys()))),
+    select(literal(""), func.coalesce(LAST_ACTIVATION.scalar_subquery(), 0)),
+)
 
 
 async def priced(conn: AsyncConnection, company_ids: Sequence[str]) -> tuple[dict[str, int], int]:
     """Company → version of its list that has prices; and the number of the newest activation, in the same query."""
-    if conn.dialect.name == "postgresql":
-        found = {row[0]: row[1] for row in await postgres.fetch(conn, _PRICED, company_ids)}
-        return found, found.pop("")
-    rows = await rows_by(conn, lists, "company_id", company_ids, ("company_id", "version"))
-    return {company_id: row["version"] for company_id, row in rows.items()}, await last_activation(conn)
+    found = {row["company_id"]: row["version"] for row in await run(conn, _PRICED, companies=company_ids)}
+    return found, found.pop("")
 
 
 async def write(

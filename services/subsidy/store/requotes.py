@@ -85,7 +85,7 @@ async def quotes_of(conn: AsyncConnection, held: Sequence[RowMapping]) -> dict[s
         & (quotes.c.applied_on == lists.c.applied_on)
     )
     ids = [row["company_id"] for row in held]
-    wanted = select(quotes).join(lists, this).where(among(conn, lists.c.company_id, ids))
+    wanted = select(quotes).join(lists, this).where(among(lists.c.company_id, ids))
     found: dict[str, list[RowMapping]] = {company_id: [] for company_id in ids}
     for row in (await conn.execute(wanted.order_by(quotes.c.course_id, quotes.c.session_no))).mappings():
         found[row["company_id"]].append(row)
