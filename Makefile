@@ -51,6 +51,7 @@ distributed: $(VENV)/.dev ## tests on a real Kafka and PostgreSQL; says loudly w
 test: check unit distributed ## everything; REQUIRE_DISTRIBUTED=1 makes a skipped server a failure
 
 bench: $(VENV)/.bench ## ratios against yardsticks in one run, also as build/bench.json
+	-@bash deploy/tools.sh
 	$(PY) -m tests.benchmarks
 
 schemas: $(VENV)/.dev ## write the JSON Schemas and the AsyncAPI document of all events

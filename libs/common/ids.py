@@ -19,6 +19,7 @@ def uuid7(now: datetime, randomness: bytes) -> str:
     """`randomness` gives at least 10 bytes."""
     time = f"{int(now.timestamp() * 1000):012x}"
     noise = randomness[:10].hex()
+    # The digit that is left out here gives the two random bits of the variant's.
     variant = "89ab"[randomness[1] & 3]
     return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{variant}{noise[4:7]}-{noise[7:19]}"
 

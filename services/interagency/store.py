@@ -189,9 +189,12 @@ async def earlier(
     conn: AsyncConnection, agency: str, numbers: Sequence[str]
 ) -> tuple[set[str], dict[tuple[str, str], str]]:
     """Which numbers are of companies, and (business_number, programme) → referral_id of what the agency referred."""
-    rows = await run(conn, _EARLIER, numbers=numbers, by=agency)
-    known = {row["business_number"] for row in rows if row["programme"] is None}
-    referred = {(row["business_number"], row["programme"]): row["referral_id"] for row in rows if row["programme"]}
+    known, referred = set(), {}
+    for row in await run(conn, _EARLIER, numbers=numbers, by=agency):
+        if row["programme"] is None:
+            known.add(row["business_number"])
+        else:
+            referred[row["business_number"], row["programme"]] = row["referral_id"]
     return known, referred
 
 

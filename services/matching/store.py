@@ -83,7 +83,7 @@ recommendations = Table(
 )
 """One list per assessed company. `version` 0 is an empty list that nobody was told of. `due_on` is the day
 from which the list must be made anew; `quote_version` the list version that `quote` prices: these two are written by
-quotes alone, all else by renewals alone, so neither waits for the other."""
+quotes alone, all else by renewals alone, so neither undoes the other."""
 LIST = tuple(name for name in recommendations.c.keys() if name not in ("quote_version", "quote"))  # noqa: SIM118
 QUOTED = ("company_id", "version", "offers", "quote_version", "quote")
 """What a quote is compared with."""

@@ -313,6 +313,15 @@ def test_a_file_that_cannot_be_read_says_why(data: bytes, media: str, code: str)
     assert caught.value.fault.en
 
 
+def test_everything_wrong_with_a_row_is_told_in_one_order() -> None:
+    wrong = {"business_number": "0.000000012e9", "company_name": "#REF!", "region_code": "99999", "headcount": "-1"}
+    wrong |= {"ksic_version": "11", "ksic_code": "x", "programme": "?", "contact_email": "nobody"}
+    wrong |= {"external_instrument": "x", "external_level": "a", "external_levels": "b", "external_measured_on": "c"}
+    company, score = ["business_number", "company_name"], ["external_levels", "external_level", "external_measured_on"]
+    rest = ["region_code", "ksic_code", "headcount", "programme"]
+    assert [field for field, _ in faults(**wrong)] == [*company, *rest, *score, "contact_email"]
+
+
 def read_rows(text: str, media: str = files.CSV) -> Sheet:
     return files.read(text.encode(), media)
 

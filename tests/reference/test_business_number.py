@@ -1,5 +1,7 @@
 """사업자등록번호: accepted forms, refused ones with their reason, and made-up numbers that hold."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,9 @@ def test_every_usual_way_of_writing_a_number_is_read(text: str) -> None:
         ("１１６-82-٠٠٢٧٦", "characters"),
         ("1.16820E+09", "spreadsheet-number"),
         ("1.16820027612E9", "spreadsheet-number"),
+        ("0.123456789e9", "characters"),
+        ("0.000000012e9", "characters"),
+        ("٣.168200276e9", "characters"),
         ("000-00-00000", "structure"),
         ("100-81-00010", "structure"),
         ("116-00-00271", "structure"),
@@ -54,6 +59,14 @@ def test_a_wrong_number_is_refused_with_its_reason_in_both_languages(text: str, 
     assert caught.value.code == code
     assert "사업자등록번호" in caught.value.ko
     assert "usiness number" in caught.value.en
+
+
+@given(st.text(st.sampled_from("0123456789.eE+- ٣１"), max_size=14))
+def test_any_cell_is_a_number_or_refused(text: str) -> None:
+    with suppress(CodeError):
+        number = business_number.parse(text)
+        assert number == business_number.parse(number)
+        assert len(number) == 10
 
 
 def test_a_hostile_cell_does_not_flood_the_message() -> None:

@@ -120,21 +120,24 @@ class Reader:
         industry = self._industry(version, code)
         heads = self._count("headcount", heads_, 0, MOST_HEADS)
         programme = self._programme(programme_)
-        score = self._score(tool, level, levels, day, faults) if tool or level or levels or day else None
-        email = _email(email_, faults) if email_ else None
         if (
             isinstance(region, Fault)
             or isinstance(industry, Fault)
             or isinstance(heads, Fault)
             or isinstance(programme, Fault)
-            or faults
         ):
-            faults += (found for found in (region, industry, heads, programme) if isinstance(found, Fault))
-            return tuple(sorted(faults, key=lambda fault: FIELDS.index(fault.field)))
+            faults += [found for found in (region, industry, heads, programme) if isinstance(found, Fault)]
+        score = self._score(tool, level, levels, day, faults) if tool or level or levels or day else None
+        email = _email(email_, faults) if email_ else None
+        if faults:
+            return tuple(faults)
+        assert not isinstance(region, Fault)
+        assert not isinstance(industry, Fault)
+        assert not isinstance(heads, Fault)
+        assert not isinstance(programme, Fault)
         notes: tuple[Fault, ...] = ()
-        given = region_
-        if region != given:
-            given = region_.strip()[:40]
+        given = region_ if region == region_ else region_.strip()[:40]
+        if region != region_:
             notes += (_mapped(region_, region),)
         if industry and industry.note:
             notes += (industry.note,)

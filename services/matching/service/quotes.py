@@ -33,8 +33,8 @@ async def learn_quotes(tx: Tx, replica: Replica, quotes: Sequence[QuoteIssuedV1]
             strange.append(quote)
         elif quote.recommendation_version == row["version"] and not _older(quote, row):
             kept = quote.model_dump(mode="json", exclude={"company_id", "recommendation_version"})
-            its = {"company_id": company_id, "version": row["version"]}
-            joined.append(its | {"quote_version": row["version"], "quote": kept})
+            version = quote.recommendation_version
+            joined.append({"company_id": company_id, "version": version, "quote_version": version, "quote": kept})
             tx.signal("answers", company_id)
     await store.join_quotes(tx.conn, joined)
     if strange:
