@@ -5,9 +5,10 @@ import itertools
 import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import httpx
 import pytest
@@ -133,31 +134,42 @@ def need_distributed(what: str, missing: Exception) -> None:
     pytest.skip(message)
 
 
+class _Server(Protocol):
+    def stop(self) -> None: ...
+
+
+S = TypeVar("S", bound=_Server)
+
+
+@contextmanager
+def started(what: str, start: Callable[[], S]) -> Iterator[S]:
+    """A real server, stopped at the end; where it cannot be started, `need_distributed`."""
+    try:
+        server = start()
+    except (OSError, RuntimeError) as error:
+        need_distributed(what, error)
+        raise
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real Kafka broker, started for this run."""
     from deploy import local
 
-    try:
-        broker = local.start_kafka(tmp_path_factory.mktemp("kafka"))
-    except (OSError, RuntimeError) as error:
-        need_distributed("Kafka", error)
-        raise
-    yield broker.bootstrap
-    broker.stop()
+    with started("Kafka", lambda: local.start_kafka(tmp_path_factory.mktemp("kafka"))) as broker:
+        yield broker.bootstrap
 
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from deploy import local
 
-    try:
-        server = local.start_postgres(tmp_path_factory.mktemp("postgres"))
-    except (OSError, RuntimeError) as error:
-        need_distributed("PostgreSQL", error)
-        raise
-    yield server
-    server.stop()
+    with started("PostgreSQL", lambda: local.start_postgres(tmp_path_factory.mktemp("postgres"))) as server:
+        yield server
 
 
 @pytest.fixture
@@ -165,13 +177,8 @@ def own_postgres(tmp_path: Path) -> Iterator[Any]:
     """A server of one test alone, because it is killed."""
     from deploy import local
 
-    try:
-        started = local.start_postgres(tmp_path / "own-postgres")
-    except (OSError, RuntimeError) as error:
-        need_distributed("PostgreSQL", error)
-        raise
-    yield started
-    started.stop()
+    with started("PostgreSQL", lambda: local.start_postgres(tmp_path / "own-postgres")) as server:
+        yield server
 
 
 @pytest.fixture

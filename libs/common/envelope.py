@@ -73,16 +73,14 @@ def decode(message: Message) -> Received[Any]:
     if event_class is None:
         raise Undecodable("unknown-type", f"no contract for {wire_type}")
     try:
-        made = attributes["ce_time"]
-        began = attributes.get("ce_origintime") or made
-        time = datetime.fromisoformat(made.decode())
-        origin = time if began == made else datetime.fromisoformat(began.decode())
+        time = datetime.fromisoformat(attributes["ce_time"].decode())
+        origin = datetime.fromisoformat((attributes.get("ce_origintime") or attributes["ce_time"]).decode())
         if time.tzinfo is None or origin.tzinfo is None:
             raise ValueError("no time zone")
     except (KeyError, ValueError) as error:
         raise Undecodable("bad-time", f"ce_time: {error}") from error
     try:
-        data = event_class.__pydantic_validator__.validate_json(message.value)
+        data = event_class.model_validate_json(message.value)
     except ValidationError as error:
         details = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
         raise Undecodable("bad-data", details[:2000]) from error

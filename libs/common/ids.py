@@ -17,11 +17,12 @@ def utc_now() -> datetime:
 
 def uuid7(now: datetime, randomness: bytes) -> str:
     """`randomness` gives at least 10 bytes."""
-    time = f"{int(now.timestamp() * 1000):012x}"
-    noise = randomness[:10].hex()
-    # The digit that is left out here gives the two random bits of the variant's.
-    variant = "89ab"[randomness[1] & 3]
-    return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{variant}{noise[4:7]}-{noise[7:19]}"
+    milliseconds = int(now.timestamp() * 1000)
+    value = (milliseconds << 80) | int.from_bytes(randomness[:10], "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def random_uuid7() -> str:

@@ -173,10 +173,8 @@ class KafkaBus:
 def _message(topic: str, record: Any) -> Message:
     """Foreign producers may leave out key, value, and the value of a header."""
     headers = record.headers
-    for _, value in headers:
-        if value is None:
-            headers = tuple((name, value or b"") for name, value in headers)
-            break
+    if None in [value for _, value in headers]:
+        headers = tuple((name, value or b"") for name, value in headers)
     return Message(topic, (record.key or b"").decode("utf-8", "replace"), record.value or b"", headers)
 
 

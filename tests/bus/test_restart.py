@@ -15,19 +15,14 @@ from libs.common.eventlog import EventLog
 from libs.common.kafka import Brokers, KafkaBus
 from tests.bus.conftest import Place, create_topic, member, until
 from tests.bus.worker import KEYS, numbered
-from tests.conftest import need_distributed
+from tests.conftest import started
 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Kafka]:
     """A broker of this test alone, because it is killed."""
-    try:
-        started = local.start_kafka(tmp_path / "own-kafka")
-    except (OSError, RuntimeError) as error:
-        need_distributed("Kafka", error)
-        raise
-    yield started
-    started.stop()
+    with started("Kafka", lambda: local.start_kafka(tmp_path / "own-kafka")) as server:
+        yield server
 
 
 async def _publish_for_ever(bus: Bus, topic: str, acked: list[int]) -> None:

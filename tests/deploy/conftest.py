@@ -10,7 +10,7 @@ import pytest
 
 from deploy import credentials, local
 from deploy.postgres import Postgres
-from tests.conftest import need_distributed
+from tests.conftest import need_distributed, started
 from tests.deploy.manifests import K8S
 
 
@@ -30,18 +30,14 @@ def passwords(secrets_folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def database_server(tmp_path_factory: pytest.TempPathFactory, passwords: dict[str, str]) -> Iterator[Postgres]:
     """A server as the container makes it: passwords asked for, and the script of the manifests run once."""
-    try:
-        started = local.start_postgres(tmp_path_factory.mktemp("contained"), password=passwords["POSTGRES_PASSWORD"])
-    except (OSError, RuntimeError) as error:
-        need_distributed("PostgreSQL", error)
-        raise
-    try:
+    password = passwords["POSTGRES_PASSWORD"]
+    with started(
+        "PostgreSQL", lambda: local.start_postgres(tmp_path_factory.mktemp("contained"), password=password)
+    ) as server:
         if shutil.which("psql") is None:
             need_distributed("psql", FileNotFoundError("apt-get install postgresql-client"))
-        place = {"PGHOST": "127.0.0.1", "PGPORT": str(started.port), "PGUSER": "postgres"}
-        env = {"PATH": os.environ["PATH"], "PGPASSWORD": passwords["POSTGRES_PASSWORD"], **place, **passwords}
+        place = {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGUSER": "postgres"}
+        env = {"PATH": os.environ["PATH"], "PGPASSWORD": password, **place, **passwords}
         script = K8S / "components" / "postgres" / "databases.sh"
         subprocess.run(["bash", str(script)], env=env, check=True)
-        yield started
-    finally:
-        started.stop()
+        yield server

@@ -13,7 +13,7 @@ import yaml
 from deploy import local
 from deploy.postgres import Postgres
 from deploy.process import Process, free_port, last_lines, run, wait_until
-from tests.conftest import need_distributed
+from tests.conftest import need_distributed, started
 from tests.deploy.image import assemble, stages
 from tests.deploy.manifests import IN_CODE, K8S, ROOT, WITH_DATABASE, Manifest, of, render
 from tests.system import script
@@ -107,13 +107,8 @@ class Node:
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker without the events of other tests."""
-    try:
-        started = local.start_kafka(tmp_path_factory.mktemp("kafka-of-trial"))
-    except (OSError, RuntimeError) as error:
-        need_distributed("Kafka", error)
-        raise
-    yield started.bootstrap
-    started.stop()
+    with started("Kafka", lambda: local.start_kafka(tmp_path_factory.mktemp("kafka-of-trial"))) as server:
+        yield server.bootstrap
 
 
 @pytest.fixture(scope="module")

@@ -16,31 +16,21 @@ from deploy.postgres import Postgres
 from deploy.process import Process, free_port, wait_until
 from libs.common.kafka import Brokers
 from libs.contracts import TOPICS
-from tests.conftest import need_distributed
+from tests.conftest import started
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """A broker of this module alone, because its tests kill it."""
-    try:
-        started = local.start_kafka(tmp_path_factory.mktemp("own-kafka"))
-    except (OSError, RuntimeError) as error:
-        need_distributed("Kafka", error)
-        raise
-    yield started
-    started.stop()
+    with started("Kafka", lambda: local.start_kafka(tmp_path_factory.mktemp("own-kafka"))) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A server of this module alone, because its tests kill it."""
-    try:
-        started = local.start_postgres(tmp_path_factory.mktemp("own-postgres"))
-    except (OSError, RuntimeError) as error:
-        need_distributed("PostgreSQL", error)
-        raise
-    yield started
-    started.stop()
+    with started("PostgreSQL", lambda: local.start_postgres(tmp_path_factory.mktemp("own-postgres"))) as server:
+        yield server
 
 
 async def _produce(broker: Kafka, topic: str, values: list[bytes]) -> None:

@@ -13,7 +13,7 @@ from deploy.broker import Kafka
 from deploy.postgres import Postgres
 from libs.common.db import Database
 from tests.bus.conftest import create_topic
-from tests.conftest import need_distributed
+from tests.conftest import started
 from tests.faults import pipeline
 from tests.faults.pipeline import Config
 from tests.faults.test_crash_points import end_state, expect_whole, run
@@ -24,20 +24,11 @@ pytestmark = pytest.mark.distributed
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[tuple[Kafka, Postgres]]:
     """Of this test alone, because they are killed."""
-    try:
-        broker = local.start_kafka(tmp_path / "kafka")
-    except (OSError, RuntimeError) as error:
-        need_distributed("Kafka", error)
-        raise
-    try:
-        server = local.start_postgres(tmp_path / "postgres")
-    except (OSError, RuntimeError) as error:
-        broker.stop()
-        need_distributed("PostgreSQL", error)
-        raise
-    yield broker, server
-    server.stop()
-    broker.stop()
+    with (
+        started("Kafka", lambda: local.start_kafka(tmp_path / "kafka")) as broker,
+        started("PostgreSQL", lambda: local.start_postgres(tmp_path / "postgres")) as server,
+    ):
+        yield broker, server
 
 
 async def effects_reach(count: int, db: Database) -> None:

@@ -120,21 +120,15 @@ class Reader:
         industry = self._industry(version, code)
         heads = self._count("headcount", heads_, 0, MOST_HEADS)
         programme = self._programme(programme_)
-        if (
-            isinstance(region, Fault)
-            or isinstance(industry, Fault)
-            or isinstance(heads, Fault)
-            or isinstance(programme, Fault)
-        ):
-            faults += [found for found in (region, industry, heads, programme) if isinstance(found, Fault)]
+        for found in (region, industry, heads, programme):
+            if isinstance(found, Fault):
+                faults.append(found)
         score = self._score(tool, level, levels, day, faults) if tool or level or levels or day else None
         email = _email(email_, faults) if email_ else None
-        if faults:
+        if faults or isinstance(region, Fault) or isinstance(programme, Fault):
             return tuple(faults)
-        assert not isinstance(region, Fault)
         assert not isinstance(industry, Fault)
         assert not isinstance(heads, Fault)
-        assert not isinstance(programme, Fault)
         notes: tuple[Fault, ...] = ()
         given = region_ if region == region_ else region_.strip()[:40]
         if region != region_:
