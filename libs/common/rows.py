@@ -319,7 +319,7 @@ async def rows_by(
         rows = _read(found, [table.c[name].type for name in names])
     else:
         chosen = select(*(table.c[name] for name in names)).where(among(table.c[key], values))
-        rows = [dict(row) for row in (await conn.execute(chosen)).mappings()]
+        rows = await run(conn, chosen)
     return {row[key]: row for row in rows}
 
 

@@ -27,9 +27,9 @@ class Reason(Part):
 
 
 class AssessmentCompletedV1(Event):
-    """A company's AX level. `confidence` is 0–100; `wants` are weights 0–1 of training fields,
-    modes and hour bands that the company asked for or, if provisional, that the survey suggests. `facts` are those that
-    were assessed; without them, as in the first events of this kind, nothing can be recommended yet."""
+    """A company's AX level. `confidence` is 0–100; the weights, 0–1, are of training fields, modes and hour bands that
+    the company asked for or, if provisional, that the survey suggests. `facts` are those that were assessed; without
+    them, as in the first events of this kind, only a company whose facts are known already gets a list."""
 
     wire_type: ClassVar[str] = "diagnosis.assessment.completed.v1"
     topic: ClassVar[str] = "diagnosis.assessment"
